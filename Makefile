@@ -1,0 +1,119 @@
+# One command runs Valise (make demo), one checks it (make check). Both need Python 3.11 or newer, make, and on the first
+# run a package index; everything is installed into .venv from the hashed locks and nowhere else.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--no-emit-index-url --no-emit-find-links $(if $(UPGRADE),--upgrade)
+
+FORMAT := $(BIN)/ruff format --check .
+LINT := $(BIN)/ruff check .
+TYPES := $(BIN)/mypy
+IMPORTS := $(BIN)/lint-imports
+TESTS := $(BIN)/pytest -q -n auto --dist loadfile --ignore tests/docs
+DOCS := $(BIN)/pytest -q tests/docs
+
+# $(call stage,name,command,hint): run one stage of `make check` in one line; its output only matters when it fails.
+define stage
+@printf '%-8s ' '$(1)'; begin=$$(date +%s); \
+if $(2) >$(VENV)/$(1).log 2>&1; then \
+  echo "ok, $$(( $$(date +%s) - begin )) s"; \
+else \
+  echo 'FAILED'; cat $(VENV)/$(1).log; echo '$(1) failed: $(3)' >&2; exit 1; \
+fi
+endef
+
+.PHONY: help
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(VENV)/runtime.stamp ## play the exercise operation (KEEP=1 leaves the hub up and says what to try next)
+	@$(BIN)/valise demo $(if $(KEEP),--keep)
+
+.PHONY: check
+check: $(VENV)/dev.stamp ## everything that CI checks, stopping at the first failure
+	$(call stage,format,$(FORMAT),run `make fmt`.)
+	$(call stage,lint,$(LINT),correct the lines above; `make fmt` corrects what it can.)
+	$(call stage,types,$(TYPES),correct the types above.)
+	$(call stage,imports,$(IMPORTS),a package knows one that it may not know; see [tool.importlinter] in pyproject.toml.)
+	$(call stage,tests,$(TESTS),repeat one with `$(BIN)/pytest PATH::NAME`.)
+	$(call stage,docs,$(DOCS),the pages no longer say what the code does; `make docs` writes the generated ones.)
+	@echo 'Everything holds.'
+
+.PHONY: test
+test: $(VENV)/dev.stamp ## run the tests
+	@$(TESTS)
+	@$(DOCS)
+
+.PHONY: lint
+lint: $(VENV)/dev.stamp ## check format, style and who imports whom
+	@$(FORMAT)
+	@$(LINT)
+	@$(IMPORTS)
+
+.PHONY: types
+types: $(VENV)/dev.stamp ## check the types
+	@$(TYPES)
+
+.PHONY: fmt
+fmt: $(VENV)/dev.stamp ## format, and correct what can be corrected
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+.PHONY: docs
+docs: $(VENV)/dev.stamp ## write the generated reference pages
+	@$(BIN)/python -m docs.generate
+
+.PHONY: vectors
+vectors: $(VENV)/dev.stamp ## write the test vectors again
+	@$(BIN)/python -m tests.vectors.generate
+
+.PHONY: bench
+bench: $(VENV)/dev.stamp ## measure, as ratios against peers in the same run
+	@$(BIN)/python -m benchmarks
+
+.PHONY: lock
+lock: $(VENV)/dev.stamp ## write both locks after a change of pyproject.toml (UPGRADE=1 takes newer versions)
+	@$(COMPILE) --extra exchange --extra build --output-file requirements.lock pyproject.toml
+	@$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+
+.PHONY: clean
+clean: ## remove the environment and every cache
+	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the environment ----------------------------------------------------------------------------------------------
+
+$(BIN)/python:
+	@for python in $(PYTHON) python3.11 python3 python3.12 python3.13 python3.14; do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo 'Valise needs Python 3.11 or newer: install it, or name it with `make PYTHON=/path/to/python ...`.' >&2; exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$("$$python" -V) ..."; \
+	"$$python" -m venv $(VENV) >$(VENV).log 2>&1 || { \
+	  rm -rf $(VENV) $(VENV).log; \
+	  echo 'This Python cannot make an environment: install its venv module (Debian, Ubuntu: apt install python3-venv).' >&2; \
+	  exit 1; }; \
+	rm -f $(VENV).log
+
+# A stamp is newer than what was installed from, so that nothing is installed twice.
+$(VENV)/runtime.stamp: requirements.lock pyproject.toml | $(BIN)/python
+	@echo 'Installing what the exchange needs (requirements.lock) ...'
+	@$(PIP) install --require-hashes --requirement requirements.lock || { \
+	  echo 'The packages could not be installed: is a package index in reach? `pip config list` shows which is used.' >&2; exit 1; }
+	@$(PIP) install --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/runtime.stamp
+	@echo 'Installing what the checks need (requirements-dev.lock) ...'
+	@$(PIP) install --require-hashes --requirement requirements-dev.lock || { \
+	  echo 'The packages could not be installed: is a package index in reach? `pip config list` shows which is used.' >&2; exit 1; }
+	@touch $@

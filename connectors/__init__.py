@@ -1,0 +1,1 @@
+"""The agency's side: it holds the keys and reads the content."""

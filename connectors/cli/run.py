@@ -1,0 +1,124 @@
+"""`valise connector run`: agencies that receive, answer and send by themselves until they are told to stop.
+
+Each line of their log names the agency, an event and message digests, never content. Not for: what an adapter answers
+(`connectors/customs`, `police`, `interpol`). User's page: `docs/how-to/run-a-connector.md`.
+"""
+
+import asyncio
+import json
+import logging
+import signal
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import click
+
+from connectors.cli.output import local
+from connectors.cli.unlock import open_agency
+from connectors.customs.adapter import answer_as_customs
+from connectors.interpol.adapter import answer_as_bureau
+from connectors.kit.runner import OnMessage, Runner
+from connectors.police.adapter import answer_as_police
+from hub.protocol.errors import SetupError
+
+_LOG: Final = logging.getLogger("valise.connector")
+_AGENCY: Final[ContextVar[str]] = ContextVar("agency", default="-")
+
+ADAPTERS: Final[Mapping[str, OnMessage | None]] = MappingProxyType(
+    {"customs": answer_as_customs, "police": answer_as_police, "interpol": answer_as_bureau, "none": None}
+)
+
+
+@click.command(epilog="Example: valise connector run agencies/fr-customs agencies/de-customs")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Write the agencies' codes here once all are open.")
+@click.option("--json", "as_json", is_flag=True, help="Write each line of the log as JSON.")
+def run(*, folders: tuple[Path, ...], ready_file: Path | None, as_json: bool) -> None:
+    """Run the agencies in FOLDERS in one process until it is asked to stop (Ctrl-C or SIGTERM).
+
+    Each is answered for by the adapter that its agency.toml names.
+    """
+    console = logging.StreamHandler()
+    console.setFormatter(_Lines(as_json=as_json))
+    console.addFilter(_name_agency)
+    logging.basicConfig(level=logging.INFO, handlers=[console])
+    asyncio.run(run_agencies(folders, ready_file=ready_file))
+
+
+async def run_agencies(folders: Sequence[Path], *, ready_file: Path | None = None) -> None:
+    """Run agencies until the process is asked to stop; what is under way is kept and goes on with the next start.
+
+    Raises:
+        ValiseError: one of them could not be opened, or its adapter is broken; then all stop.
+    """
+    all_open = asyncio.Barrier(len(folders) + 1)
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_run_one(folder, all_open)) for folder in folders]
+            tasks.append(group.create_task(_announce(all_open, folders, ready_file)))
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, _cancel, tasks)
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
+def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+
+
+async def _run_one(folder: Path, all_open: asyncio.Barrier) -> None:
+    _AGENCY.set(folder.name)
+    async with open_agency(folder) as agency:
+        _AGENCY.set(agency.settings.partner)
+        await all_open.wait()
+        _LOG.info("runs with adapter %s", agency.settings.adapter)
+        try:
+            await Runner(agency, ADAPTERS[agency.settings.adapter]).run()
+        finally:
+            _LOG.info("stopped")
+
+
+async def _announce(all_open: asyncio.Barrier, folders: Sequence[Path], ready_file: Path | None) -> None:
+    await all_open.wait()
+    if ready_file is not None:
+        await asyncio.to_thread(_write_ready, ready_file, "".join(f"{folder.name}\n" for folder in folders))
+
+
+def _write_ready(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise SetupError(f"{file}: {error.strerror}") from error
+
+
+# --- the log ---------------------------------------------------------------------------------------------------------
+
+
+def _name_agency(record: logging.LogRecord) -> bool:
+    record.agency = _AGENCY.get()
+    return True
+
+
+class _Lines(logging.Formatter):
+    """Writes one event a line: time, level, agency, what happened."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        super().__init__()
+        self._as_json: Final = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        fields = {
+            "at": local(int(record.created)),
+            "level": record.levelname.lower(),
+            "agency": getattr(record, "agency", "-"),
+            "event": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["error"] = self.formatException(record.exc_info)
+        return json.dumps(fields) if self._as_json else " ".join(fields.values())

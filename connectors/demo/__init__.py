@@ -1,0 +1,40 @@
+"""`valise demo`: a whole exercise operation on one machine, with real processes, real keys and one SQLite file.
+
+Not for: production; its passphrase is printed and its keystores guess fast. User's page: `docs/tutorial.md`.
+"""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import click
+
+from connectors.demo.play import play
+from connectors.demo.stage import Stage
+from hub.protocol.errors import SetupError
+
+_MARK = "this-is-a-valise-demo"
+
+
+@click.command(epilog="Example: valise demo --keep")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("demo"),
+    show_default=True,
+    help="Where everything is put; an earlier demo there is replaced.",
+)
+@click.option("--keep", is_flag=True, help="Leave the hub and the connectors running at the end.")
+def demo(*, folder: Path, keep: bool) -> None:
+    """Play an exercise operation: one hub, thirty-one partners, warnings, feedback, a seizure, and the proof of it all.
+
+    It takes about a minute, needs no network and ends by itself.
+    """
+    folder = folder.absolute()
+    if folder.exists():
+        if any(folder.iterdir()) and not (folder / _MARK).exists():
+            raise SetupError(f"{folder} is not empty and no demo")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / _MARK).touch()
+    asyncio.run(play(folder, Stage(), keep=keep))

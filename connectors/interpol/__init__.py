@@ -1,0 +1,1 @@
+"""The adapter of an INTERPOL-style bureau: it turns warnings into notices, kept sealed."""

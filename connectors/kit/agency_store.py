@@ -1,0 +1,178 @@
+"""The one file in which a connector keeps what it must not lose: outbox and inbox, in SQLite.
+
+Every call is one transaction in the store's own thread, so that the event loop never waits for the disk; when it
+returns, its writes are durable (WAL, synchronous FULL). Several processes of one agency may open the file. Content in
+it is sealed. Not for: what the tables mean (`outbox.py`, `inbox.py`) or keys (`keystore.py`). User's view in
+`docs/trips/send.md` and `docs/trips/receive.md`.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from hub.protocol.errors import StoreError, StoreVersionError
+
+_VERSION: Final = 1
+_PATIENCE: Final = 10.0  # seconds to wait for another process's transaction
+_SCHEMA: Final = """
+CREATE TABLE outbox (
+    place INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,          -- the message's jti, given when the draft was handed over
+    handed_at INTEGER NOT NULL,
+    draft BLOB NOT NULL,              -- sealed to this agency's own key (at_rest.py)
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'sealed', 'accepted', 'refused')),
+    code TEXT,                        -- wire code of the refusal
+    mh TEXT UNIQUE,
+    kid TEXT,
+    seq INTEGER,
+    frame BLOB,                       -- the bytes to upload, until they were accepted
+    manifest TEXT,
+    head BLOB,                        -- of the submission, without ciphertexts: what evidence is made of
+    op TEXT,
+    accept BLOB,                      -- the hub's statement as received
+    UNIQUE (kid, seq)
+) STRICT;
+CREATE TABLE chain (kid TEXT PRIMARY KEY, seq INTEGER NOT NULL, mh TEXT NOT NULL) STRICT;
+CREATE TABLE addressed (partner TEXT PRIMARY KEY, rseq INTEGER NOT NULL) STRICT;
+CREATE TABLE receipts (
+    iss TEXT NOT NULL,
+    jti TEXT NOT NULL,
+    mh TEXT NOT NULL,
+    jws TEXT NOT NULL,
+    state TEXT NOT NULL,
+    code TEXT,
+    signed_at INTEGER NOT NULL,
+    PRIMARY KEY (iss, jti)
+) STRICT;
+CREATE INDEX receipts_of ON receipts (mh);
+CREATE TABLE inbox (
+    place INTEGER PRIMARY KEY,
+    digest TEXT NOT NULL UNIQUE,      -- of the frame, since an unbelieved copy has no other name
+    frame BLOB NOT NULL,              -- as received: content stays sealed
+    received_at INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('new', 'opened', 'refused')),
+    code TEXT,
+    examined_at INTEGER,
+    mh TEXT,
+    iss TEXT,
+    jti TEXT,
+    kid TEXT,
+    seq INTEGER,
+    rseq INTEGER,
+    mt TEXT,
+    thread TEXT,
+    irt TEXT,
+    op TEXT,
+    receipt TEXT,
+    receipt_state TEXT CHECK (receipt_state IN ('waiting', 'taken', 'refused')),
+    handled INTEGER NOT NULL DEFAULT 0    -- whether the agency's own program has answered or filed it
+) STRICT;
+CREATE UNIQUE INDEX opened_mh ON inbox (mh) WHERE state = 'opened';
+CREATE UNIQUE INDEX opened_jti ON inbox (iss, jti) WHERE state = 'opened';
+CREATE UNIQUE INDEX opened_seq ON inbox (kid, seq) WHERE state = 'opened';
+CREATE INDEX inbox_state ON inbox (state, handled);
+CREATE TABLE checkpoints (hub TEXT PRIMARY KEY, note TEXT NOT NULL) STRICT;
+CREATE TABLE alarms (
+    place INTEGER PRIMARY KEY,
+    hub TEXT NOT NULL,
+    before TEXT NOT NULL,
+    after TEXT NOT NULL,
+    UNIQUE (hub, before, after)
+) STRICT;
+CREATE INDEX inbox_receipts ON inbox (receipt_state) WHERE receipt_state = 'waiting';
+"""
+
+_T = TypeVar("_T")
+
+
+class AgencyStore:
+    """An asynchronous context manager round one SQLite file. Only `open` makes one."""
+
+    def __init__(self, connection: sqlite3.Connection, thread: ThreadPoolExecutor) -> None:
+        self._connection: Final = connection
+        self._thread: Final = thread
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Open the file, or make it, readable to its owner only.
+
+        Raises:
+            StoreVersionError: it was written by another version.
+            StoreError: it cannot be opened.
+        """
+        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="agency-store")
+        try:
+            connection = await asyncio.get_running_loop().run_in_executor(thread, _connect, path)
+        except StoreError:
+            thread.shutdown(wait=False)
+            raise
+        return cls(connection, thread)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the file after the transactions that were begun."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+        self._thread.shutdown(wait=False)
+
+    async def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Run `work` as one transaction: all of it durable when this returns, none of it when `work` raised.
+
+        Raises:
+            StoreError: the disk failed; the transaction may or may not have been kept, so make it again.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _transact, self._connection, work)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    try:
+        path.touch(mode=0o600)
+        connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"{path}: {error}") from error
+    try:
+        connection.row_factory = sqlite3.Row
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        _transact(connection, _migrate)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreError(f"{path}: {error}") from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        for statement in _SCHEMA.split(";\n"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+    elif version != _VERSION:
+        raise StoreVersionError(str(version))
+
+
+def _transact(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], _T]) -> _T:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(connection)
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise StoreError(str(error)) from error
+    return result

@@ -1,0 +1,59 @@
+"""Private files of an agency: readable by their owner only, replaced as a whole or not at all.
+
+Not for: the store, which is SQLite's (`agency_store.py`). Implements `docs/protocol/09-directory.md` section 3.
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from hub.protocol.errors import SetupError
+
+_OWNER_ONLY: Final = 0o600
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+def read_private(path: Path, *, limit: int) -> bytes:
+    """Return the bytes of a secret file.
+
+    Raises:
+        SetupError: there is no such file, it has more than `limit` bytes, or others than its owner may read it.
+    """
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_mode & _OTHERS:
+                raise SetupError(f"{path}: others may read it; chmod 600")
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise SetupError(f"{path}: {error.strerror}") from error
+    if len(data) > limit:
+        raise SetupError(f"{path}: more than {limit} bytes")
+    return data
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file durably; a crash leaves the old one or the new one.
+
+    Raises:
+        SetupError: the folder cannot be written.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fresh.unlink(missing_ok=True)
+        with open(fresh, "xb", opener=_open_for_owner) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise SetupError(f"{path}: {error.strerror}") from error
+
+
+def _open_for_owner(name: str, flags: int) -> int:
+    return os.open(name, flags, _OWNER_ONLY)

@@ -1,0 +1,66 @@
+"""Watch the hub's log: every checkpoint that this agency sees must continue the one that it saw before.
+
+The newest is remembered and travels in this agency's receipts, where no hub can filter it, so that two partners who are
+shown different histories find out. Not for: proofs of single entries (`hub/verify/`). Implements
+`docs/protocol/05-log.md` section 6; user's view in `docs/trips/receive.md`.
+"""
+
+import sqlite3
+from typing import Final
+
+from connectors.kit.agency_store import AgencyStore
+from connectors.kit.client import HubClient
+from hub.protocol.directory import Directory
+from hub.protocol.errors import ConsistencyError, RollbackError
+from hub.tlog.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
+from hub.tlog.note import parse_key
+from hub.tlog.witness import check_growth
+
+
+class LogWatch:
+    """What this agency has seen of its hub's log, in the agency's store."""
+
+    def __init__(self, store: AgencyStore, *, hub: str) -> None:
+        self._store: Final = store
+        self._hub: Final = hub
+
+    async def latest(self) -> str | None:
+        """Return the newest checkpoint that was believed, as signed."""
+        sql = "SELECT note FROM checkpoints WHERE hub = ?"
+        row = await self._store.run(lambda db: db.execute(sql, (self._hub,)).fetchone())
+        return row["note"] if row else None
+
+    async def alarms(self) -> list[tuple[str, str]]:
+        """Return pairs of checkpoints that contradict each other; each is proof against the hub."""
+        sql = "SELECT before, after FROM alarms WHERE hub = ? ORDER BY place"
+        rows = await self._store.run(lambda db: db.execute(sql, (self._hub,)).fetchall())
+        return [(row["before"], row["after"]) for row in rows]
+
+    async def look(self, client: HubClient, directory: Directory) -> Checkpoint:
+        """Fetch the newest checkpoint, check that it continues the last one, and remember it.
+
+        Raises:
+            NoteError, NoteSignatureError: it is not the log's.
+            RollbackError, ConsistencyError: the log was rewritten; both checkpoints are kept as proof.
+            ExchangeError: the hub cannot be asked.
+            UnknownPartnerError: the directory does not know the hub.
+        """
+        note = await client.checkpoint()
+        keys = [parse_key(text) for text in directory.partner(self._hub).log_keys]
+        new = verify_checkpoint(note, keys)
+        before = await self.latest()
+        last = parse_checkpoint(before)[0] if before is not None else None
+        path = await client.consistency(last.size, new.size) if last is not None and last.size < new.size else []
+        try:
+            check_growth(last, new, path)
+        except (RollbackError, ConsistencyError):
+            await self._store.run(lambda db: _alarm(db, self._hub, before or "", note))
+            raise
+        await self._store.run(
+            lambda db: db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?)", (self._hub, note))
+        )
+        return new
+
+
+def _alarm(db: sqlite3.Connection, hub: str, before: str, after: str) -> None:
+    db.execute("INSERT INTO alarms (hub, before, after) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (hub, before, after))

@@ -1,0 +1,194 @@
+"""The trip of a message into the agency: collect, keep, confirm, examine, receipt - each step durable.
+
+A copy is kept as it came before the hub may forget it, then verified and opened; what is wrong with it is answered by a
+signed receipt that says so, and never stops the next. Not for: showing content (`reading.py`). Implements
+`docs/protocol/02-envelope.md` section 7 and `docs/protocol/04-statements.md` section 5; user's view in
+`docs/trips/receive.md`.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from connectors.kit.client import MailPiece
+from connectors.kit.connector import Connector, fresh_id
+from connectors.kit.inbox import Standing
+from connectors.kit.refusals import FINAL, OURS
+from hub.protocol.copy import OpenedCompartment, VerifiedCopy, open_copy, verify_copy
+from hub.protocol.envelope import parse_copy
+from hub.protocol.errors import (
+    AnswerError,
+    DirectoryError,
+    EncodingError,
+    EnvelopeError,
+    NotFoundError,
+    SignatureError,
+    UnknownKeyError,
+    UnknownPartnerError,
+    ValiseError,
+)
+from hub.protocol.manifest import parse_manifest
+from hub.protocol.receipt import Receipt, sign_receipt, verify_receipt
+
+_LOG: Final = logging.getLogger("valise.connector")
+MAIL: Final = 16  # items of one poll
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What one round brought: messages opened (by `mh`, in order), how many copies were refused, how many receipts."""
+
+    opened: tuple[str, ...]
+    refused: int
+    receipts: int
+
+
+async def receive_once(connector: Connector, *, wait: int = 0) -> Received:
+    """Make one round: collect what waits, for at most `wait` seconds, and see everything through.
+
+    Raises:
+        ExchangeError: the hub cannot be reached; what was collected before is kept.
+        StoreError: the disk failed; the hub keeps what was not confirmed.
+        StaleDirectoryError: the directory must be refreshed first; what was collected is kept.
+    """
+    pieces = await _collect(connector, wait)
+    now = connector.clock()
+    await connector.inbox.keep([piece.data for piece in pieces if piece.kind == "copy"], at=now)
+    receipts = [await _keep_receipt(connector, piece.data) for piece in pieces if piece.kind == "receipt"]
+    if pieces:
+        await connector.client.confirm([piece.seq for piece in pieces])
+    opened, refused = await examine_new(connector)
+    await send_receipts(connector)
+    return Received(opened, refused, sum(receipts))
+
+
+async def _collect(connector: Connector, wait: int) -> list[MailPiece]:
+    try:
+        return await connector.client.collect(wait=wait, limit=MAIL)
+    except AnswerError:  # sixteen large copies are more than one answer may hold; one always fits
+        return await connector.client.collect(wait=0, limit=1)
+
+
+async def _keep_receipt(connector: Connector, data: bytes) -> bool:
+    """Keep a receipt for an own message. The hub has it on record, so a wrong one is noted and let go."""
+    directory = connector.directory
+    try:
+        await connector.outbox.add_receipt(verify_receipt(data.decode("ascii", "replace"), directory, now=None))
+    except (DirectoryError, EncodingError, EnvelopeError, NotFoundError, SignatureError) as error:
+        _LOG.warning("a receipt was not believed: %s", error.code)
+        return False
+    return True
+
+
+# --- examine ---------------------------------------------------------------------------------------------------------
+
+
+async def examine_new(connector: Connector) -> tuple[tuple[str, ...], int]:
+    """Examine every new copy; return the messages opened and how many copies were refused.
+
+    Raises:
+        StoreError, StaleDirectoryError, ExchangeError: the rest is examined later.
+    """
+    opened, refused = [], 0
+    for digest in await connector.inbox.unexamined():
+        frame = await connector.inbox.frame(digest)
+        try:
+            mh = await _examine(connector, digest, frame)
+            opened += [mh] if mh is not None else []
+        except OURS:
+            raise
+        except ValiseError as error:
+            _LOG.warning("a copy was refused: %s", error.code)
+            await _refuse(connector, digest, frame, error)
+            refused += 1
+    return tuple(opened), refused
+
+
+async def _examine(connector: Connector, digest: str, frame: bytes) -> str | None:
+    """Return the message that was opened, or None when it had been opened before from another copy."""
+    now = connector.clock()
+    try:
+        copy, _ = await open_frame(connector, frame, at=now)
+    except (UnknownPartnerError, UnknownKeyError):  # enrolled after our last look at the directory?
+        await connector.mirror.refresh()
+        copy, _ = await open_frame(connector, frame, at=now)
+    standing = Standing(mh=copy.mh, kid=parse_manifest(copy.head.m)[1].kid, rseq=copy.leaf.rseq, manifest=copy.manifest)
+    released = tuple(disclosure.descriptor.id for disclosure in copy.disclosures)
+    receipt = await _sign(connector, copy.mh, None, released, copy.decision_digests)
+    fresh = await connector.inbox.mark_opened(digest, standing, receipt, at=now)
+    return copy.mh if fresh else None
+
+
+async def open_frame(
+    connector: Connector, frame: bytes, *, at: int
+) -> tuple[VerifiedCopy, Mapping[str, OpenedCompartment]]:
+    """Verify a copy as of a time (Unix seconds), and open it.
+
+    Raises:
+        ValiseError: a leaf of the encoding, envelope, signature, seal, content or directory family.
+    """
+    copy = verify_copy(
+        frame,
+        connector.directory,
+        addressee=connector.partner,
+        hub=connector.hub,
+        federation=connector.federation,
+        now=at,
+    )
+    return copy, await asyncio.to_thread(open_copy, copy, connector.keyring.opener(copy.leaf.kid))
+
+
+async def _refuse(connector: Connector, digest: str, frame: bytes, error: ValiseError) -> None:
+    """Keep the refusal, with a receipt if the copy says at least which message it is.
+
+    A message that was opened from another copy stays receipted as opened, whatever comes under its name later.
+    """
+    receipt = None
+    with contextlib.suppress(EncodingError, EnvelopeError, SignatureError):
+        mh = parse_manifest(parse_copy(frame).head.m)[1].digest
+        if not await connector.inbox.has_opened(mh):
+            receipt = await _sign(connector, mh, error.code, (), ())
+    await connector.inbox.mark_refused(digest, error.code, receipt, at=connector.clock())
+
+
+async def _sign(
+    connector: Connector, mh: str, code: str | None, released: tuple[str, ...], decisions: tuple[str, ...]
+) -> str:
+    now = connector.clock()
+    seen = await connector.log.latest()
+    receipt = Receipt(
+        v=1,
+        fed=connector.federation,
+        iss=connector.partner,
+        jti=fresh_id(now),
+        iat=now,
+        mh=mh,
+        state="opened" if code is None else "refused",
+        error=code,
+        rel=released,
+        dec=decisions,
+        cps=(seen,) if seen is not None else (),
+    )
+    return sign_receipt(receipt, connector.keyring.signer("sign", at=now))
+
+
+# --- receipts --------------------------------------------------------------------------------------------------------
+
+
+async def send_receipts(connector: Connector) -> None:
+    """Hand every waiting receipt to the hub; one that it refuses for good stays here with the copy.
+
+    Raises:
+        ExchangeError: the hub cannot be reached; the rest is sent later.
+    """
+    for digest, receipt in await connector.inbox.waiting_receipts():
+        try:
+            await connector.client.send_receipt(receipt)
+        except FINAL as error:
+            _LOG.warning("a receipt was refused: %s", error.code)
+            await connector.inbox.settle_receipt(digest, "refused")
+        else:
+            await connector.inbox.settle_receipt(digest, "taken")

@@ -1,0 +1,140 @@
+"""What a connector is told before it starts: one closed class, read from `agency.toml` in the agency's folder.
+
+Not for: secrets; the passphrase comes from the environment or from a file that only its owner reads. Implements
+`docs/reference/settings.md` (connector).
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from connectors.kit.files import read_private
+from hub.protocol.errors import SetupError
+from hub.protocol.vocabulary import PartnerCode, nearest
+
+Adapter = Literal["customs", "police", "interpol", "none"]
+
+SETTINGS_FILE: Final = "agency.toml"
+PASSPHRASE_VARIABLE: Final = "VALISE_PASSPHRASE"  # noqa: S105 - where it is, not what it is
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_MAX_PASSPHRASE: Final = 4_096  # bytes
+
+
+class ConnectorSettings(BaseModel):
+    """The settings of one connector. Paths are relative to the agency's folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    partner: Annotated[PartnerCode, Field(description="This agency's partner code.")]
+    federation: Annotated[
+        str,
+        Field(min_length=1, max_length=64, description="The name of the exchange; messages of another are refused."),
+    ]
+    hub: Annotated[PartnerCode, Field(description="The hub's partner code in the directory.")]
+    hub_url: Annotated[str, Field(description="The hub's address; https, or http on this machine only.")]
+    mode: Annotated[
+        Literal["exercise", "live"],
+        Field(description="'exercise' refuses to send anything as actual; 'live' sends what the draft says."),
+    ] = "exercise"
+    adapter: Annotated[
+        Adapter, Field(description="Which program answers messages by itself; 'none' leaves all to the officers.")
+    ] = "none"
+    register_file: Annotated[
+        Path, Field(description="The national register that the adapter looks things up in, or writes to.")
+    ] = Path("register.jsonl")
+    keystore: Annotated[Path, Field(description="The file of this agency's keys.")] = Path("keystore.json")
+    store: Annotated[Path, Field(description="The file of outbox and inbox.")] = Path("agency.sqlite")
+    directory: Annotated[Path, Field(description="The file that remembers the believed directory.")] = Path(
+        "directory.seen"
+    )
+    root: Annotated[
+        Path, Field(description="The trusted root of the directory, got from the exchange's authority on a safe way.")
+    ] = Path("root.json")
+    passphrase_file: Annotated[
+        Path | None,
+        Field(
+            description="A file with the keystore's passphrase that only its owner may read; else VALISE_PASSPHRASE."
+        ),
+    ] = None
+    ca_file: Annotated[
+        Path | None, Field(description="Certificates that vouch for the hub, where the system's do not.")
+    ] = None
+    poll_seconds: Annotated[int, Field(ge=0, le=30, description="How long one long poll waits, in seconds.")] = 25
+    refresh_seconds: Annotated[
+        int, Field(ge=1, le=86_400, description="How often directory and policy set are refreshed, in seconds.")
+    ] = 300
+    lifetime_days: Annotated[
+        int, Field(ge=1, le=120, description="Days after which an uncollected message is no longer opened.")
+    ] = 30
+    sealing_processes: Annotated[
+        int,
+        Field(ge=0, le=64, description="Processes that seal to more than 32 addressees; 0 seals in the connector."),
+    ] = 0
+
+    @field_validator("hub_url")
+    @classmethod
+    def _is_safe(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("not an http(s) address")
+        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+            raise ValueError("http is for a hub on this machine only; use https")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _is_no_hub(self) -> Self:
+        if self.partner == self.hub:
+            raise ValueError("partner and hub are the same")
+        return self
+
+
+def read_settings(folder: Path) -> ConnectorSettings:
+    """Return the settings in `agency.toml` of an agency's folder, with absolute paths.
+
+    Raises:
+        SetupError: there is no such file, it is not TOML, or a key or value is wrong; the detail names it.
+    """
+    file = folder / SETTINGS_FILE
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SetupError(f"{file}: {error.strerror}") from error
+    except ValueError as error:  # TOML or UTF-8
+        raise SetupError(f"{file}: {error}") from error
+    known = ConnectorSettings.model_fields
+    for key in values:
+        if key not in known:
+            raise SetupError(f"{file}: no setting is called '{key}'{nearest(key, known)}")
+    try:
+        settings = ConnectorSettings.model_validate(values)
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False, include_input=False)[0]
+        raise SetupError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    return _with_paths_in(folder.absolute(), settings)
+
+
+def _with_paths_in(folder: Path, settings: ConnectorSettings) -> ConnectorSettings:
+    paths = {name: folder / value for name, value in settings if isinstance(value, Path)}
+    return settings.model_copy(update=paths)
+
+
+def read_passphrase(settings: ConnectorSettings) -> SecretStr:
+    """Return the keystore's passphrase: of the environment, else of `passphrase_file`.
+
+    Raises:
+        SetupError: there is none, or others than its owner may read the file.
+    """
+    given = os.environ.get(PASSPHRASE_VARIABLE)
+    if given:
+        return SecretStr(given)
+    file = settings.passphrase_file
+    if file is None:
+        raise SetupError(f"set {PASSPHRASE_VARIABLE}, or passphrase_file in {SETTINGS_FILE}")
+    try:
+        return SecretStr(read_private(file, limit=_MAX_PASSPHRASE).decode().rstrip("\r\n"))
+    except UnicodeDecodeError as error:
+        raise SetupError(f"{file}: not UTF-8") from error

@@ -1,0 +1,192 @@
+"""Write the reference pages that say what the code says: errors, settings, commands.
+
+    python -m docs.generate            write them
+    python -m docs.generate --check    say which are out of date, and exit with 1
+
+Not for: pages that a person writes. CONTRIBUTING.md says when to run it (`make docs`).
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+import click
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from connectors.kit.settings import ConnectorSettings
+from hub.cli import valise
+from hub.protocol import errors
+from hub.protocol.errors import ValiseError
+from hub.settings import HubSettings
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+WRITTEN: Final = "<!-- Written by `make docs`; change the code, not this page. -->"
+
+ERRORS_INTRODUCTION: Final = """\
+Every refusal has a *wire code*, `family/leaf`, and one constant sentence. An implementation MUST send the code and MUST
+NOT send anything of the message beside it; a program MUST decide by the code and never by the sentence. A code never
+gets another meaning; new ones are added."""
+SETTINGS_INTRODUCTION: Final = """\
+Each program reads one TOML file. An unknown key, a missing key or a wrong value stops the start and is named."""
+
+
+# --- errors --------------------------------------------------------------------------------------------------------
+
+
+def errors_page() -> str:
+    """Return `10-errors.md`: every family with its leaves, in the order of the tree."""
+    lines = [
+        "# 10. Errors",
+        WRITTEN,
+        ERRORS_INTRODUCTION,
+    ]
+    for family in _own(ValiseError):
+        rows = [one for one in _below(family) if "code" in vars(one)]
+        lines += [f"## {family.__name__.removesuffix('Error').lower()}", _prose(family), _table(_error_rows(rows))]
+    return _page(lines)
+
+
+def _own(top: type[ValiseError]) -> list[type[ValiseError]]:
+    return [one for one in top.__subclasses__() if one.__module__.startswith(errors.__name__)]
+
+
+def _below(top: type[ValiseError]) -> Iterator[type[ValiseError]]:
+    yield top
+    for one in _own(top):
+        yield from _below(one)
+
+
+def _error_rows(leaves: list[type[ValiseError]]) -> Iterator[tuple[str, ...]]:
+    yield "Code", "When", "What the person reads"
+    for leaf in leaves:
+        yield f"`{leaf.code}`", _prose(leaf), leaf.sentence
+
+
+# --- settings ------------------------------------------------------------------------------------------------------
+
+
+def settings_page() -> str:
+    """Return `settings.md`: every setting of the hub and of a connector."""
+    lines = [
+        "# Settings",
+        WRITTEN,
+        SETTINGS_INTRODUCTION,
+    ]
+    for title, model in (("Hub (`hub.toml`)", HubSettings), ("Connector (`agency.toml`)", ConnectorSettings)):
+        lines += [f"## {title}", _prose(model), _table(_setting_rows(model))]
+    return _page(lines)
+
+
+def _setting_rows(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+    yield "Key", "Value", "Default", "Meaning"
+    properties: Mapping[str, Any] = model.model_json_schema()["properties"]
+    for name, field in model.model_fields.items():
+        default = "required" if field.default is PydanticUndefined else _default(field.default)
+        yield f"`{name}`", _kind(properties[name]), default, field.description or ""
+
+
+def _default(value: object) -> str:
+    return "none" if value is None else f"`{value}`"
+
+
+def _kind(schema: Mapping[str, Any]) -> str:
+    """Return what a JSON schema takes, in words."""
+    if "anyOf" in schema:
+        return " or ".join(_kind(one) for one in schema["anyOf"] if one.get("type") != "null")
+    if "enum" in schema:
+        return " or ".join(f"`{value}`" for value in schema["enum"])
+    kind = {"integer": "whole number", "boolean": "`true` or `false`", "string": "text", "array": "list"}
+    words = "path" if schema.get("format") == "path" else kind.get(schema.get("type", ""), "text")
+    if "minimum" in schema and "maximum" in schema:
+        words += f", {schema['minimum']} to {schema['maximum']}"
+    return words
+
+
+# --- commands ------------------------------------------------------------------------------------------------------
+
+
+def commands_page() -> str:
+    """Return `commands.md`: the whole command line with every option."""
+    lines = ["# Commands", WRITTEN]
+    context = click.Context(valise, info_name="valise")
+    for path, command in walk(valise, context):
+        lines += [f"## `{path}`", _help(command)]
+        rows = [record for one in command.params if (record := one.get_help_record(context)) and record[1]]
+        if rows:
+            lines.append(_table([("Option", "Meaning"), *((f"`{option}`", text) for option, text in rows)]))
+    return _page(lines)
+
+
+def walk(command: click.Command, context: click.Context) -> Iterator[tuple[str, click.Command]]:
+    """Yield every command below and including this one, with the words that call it, arguments included."""
+    arguments = [one.make_metavar(context) for one in command.params if isinstance(one, click.Argument)]
+    yield " ".join([context.command_path, *arguments]), command
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            if below is not None and not below.hidden:
+                yield from walk(below, click.Context(below, info_name=name, parent=context))
+
+
+def _help(command: click.Command) -> str:
+    """Return a command's help; what click keeps as typed (after a backspace) stays as typed."""
+    text = inspect.cleandoc(command.help or "").split("\f")[0]
+    parts = []
+    for part in text.split("\n\n"):
+        kept = part.startswith("\b")
+        parts.append("```text\n" + part.removeprefix("\b").strip("\n") + "\n```" if kept else part)
+    return "\n\n".join(parts)
+
+
+# --- pages ---------------------------------------------------------------------------------------------------------
+
+
+def _prose(owner: type) -> str:
+    """Return the first paragraph of a docstring as one line."""
+    return re.sub(r"\s+", " ", inspect.getdoc(owner) or "").split(" Attributes:")[0].strip()
+
+
+def _table(rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(re.sub(r"\s+", " ", cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    columns = lines[0].replace("\\|", "").count("|") - 1
+    return "\n".join([lines[0], "|" + "---|" * columns, *lines[1:]])
+
+
+def _page(parts: list[str]) -> str:
+    return "\n\n".join(parts) + "\n"
+
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
+    {
+        "docs/protocol/10-errors.md": errors_page,
+        "docs/reference/settings.md": settings_page,
+        "docs/reference/commands.md": commands_page,
+    }
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check the pages; return the exit code."""
+    if arguments not in ([], ["--check"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    outdated = [name for name, page in PAGES.items() if page() != _read(ROOT / name)]
+    for name in outdated:
+        print(f"{name} is out of date: run `make docs`" if arguments else f"wrote {name}")
+        if not arguments:
+            (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+            (ROOT / name).write_text(PAGES[name](), encoding="utf-8")
+    return 1 if arguments and outdated else 0
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The exchange: it routes what it cannot read."""

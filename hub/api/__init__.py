@@ -1,0 +1,1 @@
+"""The HTTP edge for connectors: routes, sessions and the one table from error to status."""

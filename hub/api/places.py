@@ -1,0 +1,21 @@
+"""Where the routes find what they need: the typed keys of the application and of a request.
+
+Not for: making any of it (`hub/app.py`). Used by every module of this package; `docs/reference/api.md` is for users.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from hub.broker.exchange import Exchange
+from hub.broker.notary import Notary
+from hub.protocol.session import SessionDesk
+
+EXCHANGE: Final = web.AppKey("exchange", Exchange)
+NOTARY: Final = web.AppKey("notary", Notary)
+DESK: Final = web.AppKey("desk", SessionDesk)
+PUBLIC_URL: Final = web.AppKey("public_url", str)
+REPOSITORY: Final = web.AppKey("repository", Path)
+BODY: Final = web.RequestKey("body", bytes)
+PARTNER: Final = web.RequestKey("partner", str)

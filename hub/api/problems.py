@@ -1,0 +1,90 @@
+"""From an error to an HTTP answer: RFC 9457 problems, by the only table of status codes.
+
+A problem holds constants of the error's class and nothing else, so nothing of a message can leak through it. Not for:
+the errors themselves (`hub/protocol/errors.py`). Implements `docs/protocol/10-errors.md`.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from aiohttp import web
+
+from hub.protocol.errors import (
+    BusyError,
+    DeniedError,
+    ForbiddenError,
+    ForkError,
+    InternalError,
+    NotFoundError,
+    PartnerSuspendedError,
+    ReplayError,
+    RequestError,
+    StoreError,
+    TooLargeError,
+    UnauthenticatedError,
+    ValiseError,
+)
+from hub.protocol.strictjson import write_json
+
+_LOG: Final = logging.getLogger("valise.api")
+_OTHER: Final = 422  # a leaf that is not in the table: the request was understood and refused
+
+STATUS: Final[Mapping[type[ValiseError], int]] = MappingProxyType(
+    {
+        RequestError: 400,
+        UnauthenticatedError: 401,
+        ForbiddenError: 403,
+        PartnerSuspendedError: 403,
+        DeniedError: 403,
+        NotFoundError: 404,
+        ReplayError: 409,
+        ForkError: 409,
+        TooLargeError: 413,
+        InternalError: 500,
+        BusyError: 503,
+        StoreError: 503,
+    }
+)
+_UNROUTED: Final[Mapping[int, type[ValiseError]]] = MappingProxyType(
+    {404: NotFoundError, 405: RequestError, 413: TooLargeError}
+)
+
+
+def status_of(error: type[ValiseError]) -> int:
+    """Return the HTTP status of an error class: that of its nearest ancestor in the table."""
+    return next((STATUS[ancestor] for ancestor in error.__mro__ if ancestor in STATUS), _OTHER)
+
+
+def problem(error: type[ValiseError], status: int | None = None) -> web.Response:
+    """Return the answer for an error class."""
+    status = status or status_of(error)
+    body = {"type": f"urn:valise:error:{error.code}", "title": error.sentence, "status": status, "code": error.code}
+    headers = {"WWW-Authenticate": "DPoP"} if status == web.HTTPUnauthorized.status_code else None
+    return web.Response(body=write_json(body), status=status, content_type="application/problem+json", headers=headers)
+
+
+@web.middleware
+async def problems(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Turn every error into a problem, and note it without content."""
+    try:
+        return await handler(request)
+    except ValiseError as error:
+        _LOG.info("refused %s %s: %s", request.method, _route(request), error.code)
+        return problem(type(error))
+    except web.HTTPException as error:
+        if error.status < web.HTTPBadRequest.status_code:
+            raise
+        return problem(_UNROUTED.get(error.status, RequestError), error.status)
+    except OSError as error:
+        _LOG.error("failed %s %s: %s", request.method, _route(request), type(error).__name__)
+        return problem(InternalError)
+
+
+def _route(request: web.Request) -> str:
+    """Return the route's template; a path itself may name partners and messages."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else "unknown"

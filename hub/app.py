@@ -1,0 +1,136 @@
+"""A hub put together: settings, keys, store, directory and policies behind the HTTP edge.
+
+Not for: any rule of the protocol. User's page: `docs/how-to/run-a-hub.md`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from hub.api.routes import make_app
+from hub.broker.exchange import Exchange
+from hub.broker.notary import Notary
+from hub.keeping import Keeper
+from hub.protocol.errors import SetupError
+from hub.protocol.keyring import Keyring, open_keyring
+from hub.protocol.statements import sign_batch
+from hub.settings import HubSettings
+from hub.store.sqlite import SqliteStore
+
+_LOG: Final = logging.getLogger("valise.hub")
+_SHUTDOWN: Final = 2.0  # seconds that open long polls are given when the hub stops
+
+
+def now() -> int:
+    """Return the clock that every trip is given: Unix seconds."""
+    return int(time.time())
+
+
+@dataclass(frozen=True, slots=True)
+class RunningHub:
+    """A hub that answers at `url`."""
+
+    url: str
+    exchange: Exchange
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise SetupError(f"{file.name}: {error.strerror}") from error
+
+
+def _keyring(settings: HubSettings) -> Keyring:
+    keyring = open_keyring(_read(settings.keystore), settings.passphrase().get_secret_value())
+    if keyring.partner != settings.hub:
+        raise SetupError(f"{settings.keystore.name} holds the keys of {keyring.partner}")
+    return keyring
+
+
+@contextlib.asynccontextmanager
+async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
+    """Run a hub for as long as the context lasts.
+
+    Raises:
+        SetupError, KeystoreError, DirectoryError, PolicyError, StoreError: it cannot start; the sentence says why.
+    """
+    keyring = _keyring(settings)
+    keeper = Keeper(
+        repository=settings.repository,
+        anchor=_read(settings.trusted_root),
+        memory=settings.database.with_suffix(".seen"),
+    )
+    await keeper.refresh(now=now())
+    async with contextlib.AsyncExitStack() as stack:
+        store = await stack.enter_async_context(
+            SqliteStore.open(
+                settings.database,
+                federation=settings.federation,
+                hub=settings.hub,
+                sign_batch=lambda payload: sign_batch(payload, keyring.signer(at=now())),
+                clock=now,
+            )
+        )
+        exchange = Exchange(
+            hub=settings.hub,
+            federation=settings.federation,
+            store=store,
+            directory=keeper.directory,
+            policies=keeper.policies,
+            clock=now,
+        )
+        notary = Notary(store, keyring, federation=settings.federation, clock=now)
+        url = await _listen(stack, settings, exchange, notary)
+        fresh = asyncio.create_task(keeper.keep_fresh(seconds=settings.refresh_seconds, clock=now))
+        stack.callback(fresh.cancel)
+        _LOG.info("hub %s listens on %s", settings.hub, url)
+        yield RunningHub(url, exchange)
+
+
+def _bind(settings: HubSettings) -> socket.socket:
+    try:
+        return socket.create_server((settings.host, settings.port), reuse_port=False)
+    except OSError as error:
+        raise SetupError(f"port {settings.port} of {settings.host}: {error.strerror}") from error
+
+
+async def _listen(stack: contextlib.AsyncExitStack, settings: HubSettings, exchange: Exchange, notary: Notary) -> str:
+    sock = _bind(settings)
+    stack.callback(sock.close)
+    host, port = sock.getsockname()[:2]
+    url = settings.public_url or f"http://{host}:{port}"
+    app = make_app(exchange, notary, public_url=url, repository=settings.repository)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.SockSite(runner, sock).start()
+    return url
+
+
+async def serve(settings: HubSettings, *, ready_file: Path | None = None) -> None:
+    """Run a hub until the process is asked to stop (SIGINT or SIGTERM).
+
+    Args:
+        settings: of the hub.
+        ready_file: where to write the hub's address once it answers.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    async with running_hub(settings) as hub:
+        if ready_file is not None:
+            fresh = ready_file.with_suffix(".new")
+            fresh.write_text(hub.url, "utf-8")
+            fresh.replace(ready_file)
+        await stop.wait()

@@ -1,0 +1,63 @@
+"""The trips of operations and subscriptions: signed by a partner, checked, recorded.
+
+Not for: what a message of an operation may do (`hub/policy/`). Implements `docs/protocol/02-envelope.md` sections 8 and
+9; user's view in `docs/trips/groups.md`.
+"""
+
+from hub.broker.exchange import Exchange
+from hub.protocol.errors import ForbiddenError, OperationError, WrongOriginatorError
+from hub.protocol.operation import VerifiedOperation, verify_operation
+from hub.protocol.subscription import VerifiedSubscription, verify_subscription
+
+
+async def open_operation(exchange: Exchange, partner: str, text: str) -> VerifiedOperation:
+    """Record an operation that this partner coordinates.
+
+    Raises:
+        SignatureError, EnvelopeError, DirectoryError: it is not to be believed.
+        WrongOriginatorError: another partner signed it.
+        ForbiddenError: the policy set does not let this partner coordinate operations.
+        ReplayError: another operation of this name exists.
+    """
+    verified = verify_operation(text, exchange.directory(), now=exchange.clock())
+    if verified.operation.iss != partner:
+        raise WrongOriginatorError(partner)
+    rules = exchange.policies().partners.get(partner)
+    if rules is None or not rules.coordinates:
+        raise ForbiddenError("may not coordinate operations")
+    await exchange.store.put_operation(verified)
+    return verified
+
+
+async def operations_for(exchange: Exchange, partner: str) -> list[VerifiedOperation]:
+    """Return the operations that a partner is a member or the coordinator of; of others it learns nothing."""
+    return [
+        verified
+        for verified in await exchange.store.operations()
+        if partner == verified.operation.iss or partner in verified.operation.members
+    ]
+
+
+async def subscribe(exchange: Exchange, partner: str, text: str) -> VerifiedSubscription:
+    """Record a partner's subscription, which replaces its earlier one.
+
+    Raises:
+        SignatureError, EnvelopeError, DirectoryError: it is not to be believed.
+        WrongOriginatorError: another partner signed it.
+        OperationError: it names an operation that this partner is not in.
+    """
+    verified = verify_subscription(text, exchange.directory(), now=exchange.clock())
+    if verified.subscription.iss != partner:
+        raise WrongOriginatorError(partner)
+    own = {other.operation.op for other in await operations_for(exchange, partner)}
+    foreign = set(verified.subscription.operations) - own
+    if foreign:
+        raise OperationError(", ".join(sorted(foreign)))
+    await exchange.store.put_subscription(verified)
+    return verified
+
+
+async def subscription_of(exchange: Exchange, partner: str) -> VerifiedSubscription | None:
+    """Return a partner's own active subscription."""
+    found = [verified for verified in await exchange.store.subscriptions() if verified.subscription.iss == partner]
+    return found[0] if found else None

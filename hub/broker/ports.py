@@ -1,0 +1,256 @@
+"""The ports through which the trips reach durable storage, and the guarantees that every store gives.
+
+Each store (SQLite, later Redis) and the policing fake of the tests pass one contract suite (`tests/contract/`). Not
+for: how anything is stored (`hub/store/`). Implements `docs/protocol/04-statements.md` section 6.
+
+Guarantees of every method that writes: when it returns, the write is durable; it is atomic; it is idempotent as its
+text says; when it raises `StoreError`, the write may or may not have been kept, and the caller calls it again with the
+same arguments.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from hub.protocol.operation import VerifiedOperation
+from hub.protocol.receipt import VerifiedReceipt
+from hub.protocol.release import ReleasedCopy
+from hub.protocol.submission import VerifiedEnvelope
+from hub.protocol.subscription import VerifiedSubscription
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionEntry:
+    """One decision to record.
+
+    `payload` is the statement; `inputs` the exact bytes from which it is recomputed; `explanation` is for the
+    originator and the auditor only (JSON list of {cid, reason, rules, near_miss}).
+    """
+
+    to: str
+    payload: bytes
+    inputs: bytes
+    explanation: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """One message with all that is decided about it, recorded in one atomic step: nothing of it or everything.
+
+    `accept` writes the accept's payload when told the highest sequence number recorded of the key before (None: there
+    is none). Only the atomic step knows that number, so the store calls it there, perhaps more than once: it must be
+    pure. `decisions` are one for each addressee, denials included; `copies` those that are released.
+    """
+
+    envelope: VerifiedEnvelope
+    accept: Callable[[int | None], bytes]
+    decisions: tuple[DecisionEntry, ...]
+    copies: tuple[ReleasedCopy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMessage:
+    """What is kept of an accepted message for as long as the hub lives."""
+
+    mh: str
+    iss: str
+    kid: str
+    seq: int
+    thread: str
+    irt: str | None
+    operation: str | None
+    marks: bytes
+    manifest: str
+    accepted_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEntry:
+    """One entry of the record with what is needed to open its commitment in the log.
+
+    `proven` is the JSON of `Proven` for a hub's statement, and empty for what a partner signed (`payload` is then the
+    JWS as bytes).
+    """
+
+    index: int
+    kind: str
+    salt: bytes
+    payload: bytes
+    proven: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MailCopy:
+    """A waiting copy in its pieces; `write_copy` joins them."""
+
+    seq: int
+    mh: str
+    manifest: str
+    second: str | None
+    disclosures: tuple[str, ...]
+    part: bytes
+    decision: bytes
+    blobs: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MailReceipt:
+    """A receipt on its way to the originator of the message that it is about."""
+
+    seq: int
+    mh: str
+    jws: str
+
+
+MailItem = MailCopy | MailReceipt
+
+DeliveryState = Literal["withheld", "waiting", "collected", "opened", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One row of a message's delivery matrix.
+
+    `collected` means that the addressee's connector acknowledged the transfer; `opened` and `refused` are its signed
+    receipt. Times are Unix seconds or None.
+    """
+
+    to: str
+    released: tuple[str, ...]
+    state: DeliveryState
+    collected_at: int | None
+    receipt: str | None
+    explanation: bytes
+
+
+class Record(Protocol):
+    """The append-only record, with its log: what was accepted, decided and receipted."""
+
+    async def find(self, *, mh: str) -> KnownMessage | None:
+        """Return an accepted message by its digest."""
+
+    async def find_submission(self, *, iss: str, jti: str) -> KnownMessage | None:
+        """Return the accepted message with this identifier of this originator."""
+
+    async def commit(self, acceptance: Acceptance) -> bytes:
+        """Record message, accept, decisions and copies in one atomic, durable step; return the proven accept (JSON).
+
+        Idempotent by `mh`: the same message again returns the same accept and changes nothing.
+
+        Raises:
+            ForkError: (kid, seq) is taken by another message, or `prev` names another than the one recorded at
+                `seq` - 1; both manifests are recorded as a `denial` entry first, once for each refused message.
+            ReplayError: (iss, jti) is taken by another message.
+            DecisionChainError: a copy is of another message, twice for one addressee, or without its decision.
+            StoreError: the write may or may not have been kept.
+        """
+
+    async def add_receipt(self, verified: VerifiedReceipt) -> None:
+        """Record a receipt and put it into the mailbox of the message's originator. Idempotent by (iss, jti).
+
+        Raises:
+            NotFoundError: the message is unknown here or was not released to the receipt's issuer.
+            ReplayError: (iss, jti) is taken by another receipt.
+        """
+
+    async def entries_of(self, mh: str) -> Sequence[tuple[str | None, RecordedEntry]]:
+        """Return all entries about a message, oldest first, each with the addressee that it concerns (or None)."""
+
+    async def inputs_of(self, mh: str, to: str) -> bytes | None:
+        """Return the recorded inputs of the latest decision for one addressee."""
+
+    async def deliveries(self, mh: str) -> Sequence[Delivery]:
+        """Return the delivery matrix of a message, by addressee."""
+
+    async def messages_of(self, *, iss: str, operation: str | None, limit: int) -> Sequence[KnownMessage]:
+        """Return an originator's latest messages, newest first, optionally of one operation."""
+
+
+class Mailboxes(Protocol):
+    """Copies and receipts that wait for a partner."""
+
+    async def waiting(self, partner: str, *, limit: int) -> Sequence[MailItem]:
+        """Return what waits, urgent before routine, then oldest first. Reading changes nothing (at-least-once).
+
+        At most `limit` items, and fewer when they are large; none only when nothing waits.
+        """
+
+    async def confirm(self, partner: str, seqs: Sequence[int], *, at: int) -> None:
+        """Take items out of the mailbox for good; unknown numbers are ignored, so repeating is harmless.
+
+        A ciphertext leaves the hub with the last copy that needs it.
+        """
+
+    async def wait(self, partner: str, *, seconds: float) -> None:
+        """Return when something may wait for the partner, at the latest after `seconds`."""
+
+
+class Groups(Protocol):
+    """Operations and subscriptions."""
+
+    async def put_operation(self, verified: VerifiedOperation) -> None:
+        """Record an operation; the same again changes nothing.
+
+        Raises:
+            ReplayError: another operation of this name is recorded.
+        """
+
+    async def operation(self, name: str) -> VerifiedOperation | None:
+        """Return one operation."""
+
+    async def operations(self) -> Sequence[VerifiedOperation]:
+        """Return all operations."""
+
+    async def put_subscription(self, verified: VerifiedSubscription) -> None:
+        """Record a subscription; it replaces the partner's earlier one unless that is newer (`iat`)."""
+
+    async def subscriptions(self) -> Sequence[VerifiedSubscription]:
+        """Return the latest subscription of every partner that has an active one."""
+
+
+class LogReader(Protocol):
+    """The transparency log over the record, as the notary and auditors read it."""
+
+    async def log_size(self) -> int:
+        """Return the number of durable entries."""
+
+    async def log_root(self, size: int) -> bytes:
+        """Return the root over the first `size` entries."""
+
+    async def inclusion(self, index: int, size: int) -> Sequence[bytes]:
+        """Return an inclusion path.
+
+        Raises:
+            LogRangeError: outside the log.
+        """
+
+    async def consistency(self, old: int, new: int) -> Sequence[bytes]:
+        """Return a consistency path.
+
+        Raises:
+            LogRangeError: outside the log.
+        """
+
+    async def tile(self, level: int, number: int, width: int) -> bytes:
+        """Return a tile's hashes (C2SP tlog-tiles).
+
+        Raises:
+            LogRangeError: outside the log.
+        """
+
+    async def entry_bundle(self, number: int, width: int) -> bytes:
+        """Return a bundle of log entries - commitments, no openings.
+
+        Raises:
+            LogRangeError: outside the log.
+        """
+
+    async def put_checkpoint(self, size: int, note: str) -> None:
+        """Keep a signed checkpoint; one for each size, the first wins."""
+
+    async def checkpoint(self) -> str | None:
+        """Return the latest signed checkpoint."""
+
+
+class Store(Record, Mailboxes, Groups, LogReader, Protocol):
+    """All ports together: what one hub needs."""

@@ -1,0 +1,145 @@
+"""The trip of a message into the hub: verify, decide, record, accept - in that order, for every message.
+
+Not for: handing copies out (`collect.py`). Implements `docs/protocol/04-statements.md` section 6; user's view in
+`docs/trips/submit.md`.
+"""
+
+from functools import partial
+
+from hub.broker.exchange import Exchange
+from hub.broker.operations import operation_of
+from hub.broker.ports import Acceptance, DecisionEntry
+from hub.broker.references import check_references
+from hub.policy.decide import Verdict, decide
+from hub.policy.from_message import addressee_facts, compartment_facts, message_facts, outline_of
+from hub.policy.sets import PolicySet
+from hub.protocol.encoding import encode_b64url
+from hub.protocol.errors import ReplayError
+from hub.protocol.hazmat import sha256
+from hub.protocol.operation import Operation
+from hub.protocol.release import ReleasedCopy, openable, release, withheld
+from hub.protocol.statements import Accept, Decision, fresh_salt
+from hub.protocol.strictjson import write_json
+from hub.protocol.submission import AddressedPart, VerifiedEnvelope, verify_submission
+from hub.protocol.wire import write_wire
+
+
+async def submit(exchange: Exchange, originator: str, data: bytes) -> bytes:
+    """Take a message: the whole pipeline, recorded in one durable step before the accept is signed.
+
+    Args:
+        exchange: this hub.
+        originator: the partner whose session uploads it.
+        data: the frame as received.
+
+    Returns:
+        The proven accept (JSON). The same message again gets the same accept.
+
+    Raises:
+        ValiseError: a leaf of the encoding, envelope, signature, directory or exchange family; nothing was accepted.
+    """
+    now = exchange.clock()
+    directory = exchange.directory()
+    envelope = verify_submission(data, directory, originator=originator, federation=exchange.federation, now=now)
+    earlier = await _accept_before(exchange, envelope)
+    if earlier is not None:
+        return earlier
+    await check_references(exchange, envelope.manifest)
+    operation = await operation_of(exchange, envelope.manifest.op)
+    policies = exchange.policies()
+    verdicts = decide_all(exchange, envelope, operation, policies, now)
+    decisions = [
+        _decision(exchange, envelope, verdict, part, pol=policies.digest, now=now) for verdict, part in verdicts
+    ]
+    copies = _release_all(envelope, decisions, verdicts)
+    entries = tuple(
+        DecisionEntry(decision.to, write_wire(decision), verdict.inputs, _explanation(verdict))
+        for decision, (verdict, _) in zip(decisions, verdicts, strict=True)
+    )
+    accept = partial(_accept, exchange, envelope, fresh_salt(), now)
+    return await exchange.store.commit(Acceptance(envelope, accept, entries, copies))
+
+
+async def _accept_before(exchange: Exchange, envelope: VerifiedEnvelope) -> bytes | None:
+    """Return the accept of the same message, if it was accepted before."""
+    known = await exchange.store.find_submission(iss=envelope.manifest.iss, jti=envelope.manifest.jti)
+    if known is None:
+        return None
+    if known.mh != envelope.mh:
+        raise ReplayError(envelope.manifest.jti)
+    entries = await exchange.store.entries_of(envelope.mh)
+    return next(entry.proven for _, entry in entries if entry.kind == "accept")
+
+
+def decide_all(
+    exchange: Exchange, envelope: VerifiedEnvelope, operation: Operation | None, policies: PolicySet, now: int
+) -> list[tuple[Verdict, AddressedPart]]:
+    """Return policy's verdict on every addressee of an envelope."""
+    manifest = envelope.manifest
+    labels = [disclosure.descriptor.label for disclosure in envelope.disclosures]
+    message = message_facts(outline_of(manifest, labels), manifest.iss, operation, now)
+    directory = exchange.directory()
+    addressees = [addressee_facts(part.leaf.to, part.leaf.via, operation, directory) for part in envelope.parts]
+    verdicts = decide(policies, message, compartment_facts(labels), addressees)
+    return list(zip(verdicts, envelope.parts, strict=True))
+
+
+def _accept(exchange: Exchange, envelope: VerifiedEnvelope, salt: str, now: int, after: int | None) -> bytes:
+    accept = Accept(
+        v=1,
+        s=salt,
+        fed=exchange.federation,
+        hub=exchange.hub,
+        mh=envelope.mh,
+        iat=now,
+        iss=envelope.manifest.iss,
+        jti=envelope.manifest.jti,
+        seq=envelope.manifest.seq,
+        after=after,
+    )
+    return write_wire(accept)
+
+
+def _decision(
+    exchange: Exchange, envelope: VerifiedEnvelope, verdict: Verdict, part: AddressedPart, *, pol: str, now: int
+) -> Decision:
+    released = openable(part, verdict.released)
+    reasons = {one.cid: one.reason for one in verdict.withheld}
+    return Decision(
+        v=1,
+        s=fresh_salt(),
+        fed=exchange.federation,
+        hub=exchange.hub,
+        mh=envelope.mh,
+        iat=now,
+        to=part.leaf.to,
+        pol=pol,
+        rules=verdict.rules,
+        agr=verdict.agreement,
+        rel=released,
+        wh=withheld(envelope, released, reasons),
+        duties=verdict.duties,
+        inp=encode_b64url(sha256(verdict.inputs)),
+        prev=None,
+        sup=None,
+    )
+
+
+def _release_all(
+    envelope: VerifiedEnvelope, decisions: list[Decision], verdicts: list[tuple[Verdict, AddressedPart]]
+) -> tuple[ReleasedCopy, ...]:
+    return tuple(
+        release(envelope, part, decision)
+        for decision, (_, part) in zip(decisions, verdicts, strict=True)
+        if decision.rel
+    )
+
+
+def _explanation(verdict: Verdict) -> bytes:
+    """For the originator and the auditor: each withheld compartment with its rules or near miss."""
+    return write_json(
+        [
+            {"cid": one.cid, "reason": one.reason, "rules": list(one.rules), "near_miss": one.near_miss}
+            for one in verdict.withheld
+        ]
+    )

@@ -1,0 +1,82 @@
+"""`valise exchange`: found an exchange, publish policy sets, keep the directory's signatures in force.
+
+Not for: partners (`partner.py`). User's page: `docs/how-to/found-an-exchange.md`.
+"""
+
+import time
+from pathlib import Path
+
+import click
+
+from hub.authority.exchange import RegistryOffice
+from hub.cli.output import json_option, say, show
+from hub.cli.passphrases import passphrase_for
+from hub.policy.sets import PolicySet, bundle
+from hub.protocol.errors import PolicySetError
+from hub.protocol.keyring import Cost
+
+_OFFICE = click.argument("office", type=click.Path(path_type=Path, file_okay=False))
+
+
+@click.group()
+def exchange() -> None:
+    """Create an exchange and keep its directory and policies."""
+
+
+@exchange.command()
+@_OFFICE
+@click.option("--name", required=True, help="The exchange's name; it is part of its trusted root for ever.")
+@click.option("--country", "countries", multiple=True, help="A country whose authority enrols partners; repeat it.")
+@click.option("--policies", type=click.Path(exists=True, path_type=Path, file_okay=False), help="A policy set.")
+@click.option("--light-keystores", is_flag=True, help="For exercises: keystores that open fast and guess fast.")
+@json_option
+def init(
+    office: Path, name: str, countries: tuple[str, ...], policies: Path | None, *, light_keystores: bool, as_json: bool
+) -> None:
+    """Found an exchange in the folder OFFICE: roles, keys, an empty directory.
+
+    The file OFFICE/root.json is the anchor that partners and auditors must get on a safe way.
+    """
+    now = int(time.time())
+    cost = Cost(memory_kib=8 * 1024, passes=1) if light_keystores else None
+    found = RegistryOffice.found(office, passphrase_for, federation=name, countries=countries, now=now, cost=cost)
+    (office / "root.json").write_bytes(found.anchor)
+    digest = _publish(found, policies, now) if policies else None
+    show(
+        {"office": str(office), "federation": name, "anchor": str(office / "root.json"), "policies": digest},
+        f"Founded {name}.\n  the anchor for partners and auditors: {office / 'root.json'}\n"
+        f"  the folder that the hub serves:        {found.public}\n"
+        f"  policy set in force:                   {digest or 'none yet'}",
+        as_json=as_json,
+    )
+
+
+@exchange.command("policies")
+@_OFFICE
+@click.argument("folder", type=click.Path(exists=True, path_type=Path, file_okay=False))
+@json_option
+def publish_policies(office: Path, folder: Path, *, as_json: bool) -> None:
+    """Put the policy set in FOLDER in force; the hub takes it between two messages."""
+    digest = _publish(RegistryOffice(office, passphrase_for), folder, int(time.time()))
+    show({"policies": digest}, f"In force: policy set {digest}", as_json=as_json)
+
+
+@exchange.command()
+@_OFFICE
+def renew(office: Path) -> None:
+    """Sign the directory again before its signatures expire; run it daily."""
+    RegistryOffice(office, passphrase_for).renew(now=int(time.time()))
+    say("The directory is signed anew.")
+
+
+def _publish(office: RegistryOffice, folder: Path, now: int) -> str:
+    files = {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+    }
+    if not files:
+        raise PolicySetError(f"{folder}: no files")
+    digest = PolicySet.load(files).digest
+    office.publish_policies(digest, now, bundle(files), now=now)
+    return digest

@@ -1,0 +1,124 @@
+"""`valise hub`: make a hub's keys and settings, and run it.
+
+Not for: what it does (`hub/app.py`). User's page: `docs/how-to/run-a-hub.md`.
+"""
+
+import asyncio
+import logging
+import shutil
+import time
+from pathlib import Path
+
+import click
+
+from hub.app import serve as serve_hub
+from hub.authority.files import PRIVATE, write_file
+from hub.broker.notary import log_signers
+from hub.cli.output import json_option, say, show
+from hub.cli.passphrases import passphrase_for
+from hub.protocol.directory import PartnerRecord, country_of
+from hub.protocol.enrolment import answer_challenge, fingerprint, request_enrolment
+from hub.protocol.errors import SetupError
+from hub.protocol.keyring import Cost, Keyring, open_keyring, seal_keyring
+from hub.protocol.keys import Signer
+from hub.protocol.vocabulary import PartnerKind
+from hub.settings import HubSettings
+
+_SETTINGS = "hub.toml"
+_KEYS = "keys.valise"
+_FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+
+
+@click.group()
+def hub() -> None:
+    """Run a hub."""
+
+
+@hub.command()
+@_FOLDER
+@click.option("--code", required=True, help="The hub's partner code, such as `int-hub`.")
+@click.option("--name", required=True, help="Its name in the directory.")
+@click.option("--exchange", "federation", required=True, help="The exchange's name.")
+@click.option("--root", type=click.Path(exists=True, path_type=Path), required=True, help="The exchange's anchor.")
+@click.option("--directory", type=click.Path(path_type=Path), required=True, help="The folder that it serves.")
+@click.option("--port", type=int, default=8420, show_default=True, help="The port to listen on; 0: a free one.")
+@click.option("--light-keystores", is_flag=True, help="For exercises: a keystore that opens fast and guesses fast.")
+@json_option
+def init(
+    *,
+    folder: Path,
+    code: str,
+    name: str,
+    federation: str,
+    root: Path,
+    directory: Path,
+    port: int,
+    light_keystores: bool,
+    as_json: bool,
+) -> None:
+    """Make a hub in FOLDER: keys, settings and the request to enrol it."""
+    if folder.exists() and any(folder.iterdir()):
+        raise SetupError(f"{folder} is not empty")
+    folder.mkdir(parents=True, exist_ok=True)
+    now = int(time.time())
+    keyring = Keyring.generate(code, now=now, second_signature=False, log=True)
+    cost = Cost(memory_kib=8 * 1024, passes=1) if light_keystores else None
+    write_file(folder / _KEYS, seal_keyring(keyring, passphrase_for(code), cost=cost), mode=PRIVATE)
+    shutil.copy(root, folder / "root.json")
+    (folder / _SETTINGS).write_text(
+        f'hub = "{code}"\nfederation = "{federation}"\nport = {port}\nrepository = "{directory.absolute()}"\n',
+        "utf-8",
+    )
+    request = folder / f"{code}.request"
+    request.write_bytes(_request(keyring, name, federation, now))
+    show(
+        {"folder": str(folder), "request": str(request), "fingerprint": fingerprint(request.read_bytes())},
+        f"Made {code} in {folder}.\n  send to the registry office: {request}\n"
+        f"  fingerprint:                 {fingerprint(request.read_bytes())}",
+        as_json=as_json,
+    )
+
+
+def _request(keyring: Keyring, name: str, federation: str, now: int) -> bytes:
+    record = PartnerRecord(
+        partner=keyring.partner,
+        name=name,
+        kind=PartnerKind.HUB,
+        country=country_of(keyring.partner),
+        keys=keyring.entries(),
+        log_keys=tuple(_log_keys(keyring, federation, now)),
+    )
+    return request_enrolment(record, _signers(keyring, federation, now), federation=federation, now=now)
+
+
+def _log_keys(keyring: Keyring, federation: str, now: int) -> dict[str, Signer]:
+    """Return the log's signers by their C2SP verifier keys."""
+    return {key.text: signer for key, signer in log_signers(keyring, federation, at=now)}
+
+
+def _signers(keyring: Keyring, federation: str, now: int) -> dict[str, Signer]:
+    """Return everything that signs: the hub's possession of each of these keys is to be proven."""
+    return {**keyring.signers(), **_log_keys(keyring, federation, now)}
+
+
+@hub.command()
+@_FOLDER
+@click.argument("challenge", type=click.Path(exists=True, path_type=Path, dir_okay=False))
+def answer(folder: Path, challenge: Path) -> None:
+    """Answer the registry office's CHALLENGE with the keys in FOLDER."""
+    settings = HubSettings.read(folder / _SETTINGS)
+    keyring = open_keyring(settings.keystore.read_bytes(), settings.passphrase().get_secret_value())
+    request = (folder / f"{settings.hub}.request").read_bytes()
+    signers = _signers(keyring, settings.federation, int(time.time()))
+    written = challenge.with_suffix(".answer")
+    written.write_bytes(answer_challenge(request, challenge.read_bytes(), signers, keyring.openers()))
+    say(f"Send back: {written}")
+
+
+@hub.command()
+@_FOLDER
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Write the hub's address here once it answers.")
+def serve(folder: Path, ready_file: Path | None) -> None:
+    """Run the hub in FOLDER until it is asked to stop (Ctrl-C or SIGTERM)."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(serve_hub(HubSettings.read(folder / _SETTINGS), ready_file=ready_file))

@@ -1,0 +1,51 @@
+"""`valise verify`: check an evidence file with no server and no network.
+
+Not for: the steps (`hub/verify/evidence.py`). User's page: `docs/how-to/verify-evidence.md`.
+"""
+
+from pathlib import Path
+
+import click
+
+from hub.cli.output import json_option, show
+from hub.protocol.errors import SetupError
+from hub.verify.evidence import verify_evidence
+from hub.verify.findings import describe
+
+
+@click.command(epilog="Example: valise verify evidence.json --anchors root.json")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--anchors",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The exchange's trusted root, which you got from its authority on a safe way.",
+)
+@json_option
+def verify(file: Path, anchors: Path, *, as_json: bool) -> None:
+    """Check the evidence in FILE and say in plain sentences what it proves and what it does not.
+
+    Exit code 0: it holds. Exit code 6: it does not, and the sentence says why.
+    """
+    evidence = verify_evidence(_read(file), _read(anchors))
+    findings = describe(evidence)
+    proves = "\n".join(f"  + {sentence}" for sentence in findings.proves)
+    missing = "\n".join(f"  - {sentence}" for sentence in findings.does_not_prove)
+    value = {
+        "holds": True,
+        "mh": evidence.mh,
+        "originator": evidence.manifest.iss,
+        "addressee": evidence.leaf.to,
+        "released": list(evidence.decision.rel),
+        "receipt": evidence.receipt.state if evidence.receipt else None,
+        "proves": list(findings.proves),
+        "does_not_prove": list(findings.does_not_prove),
+    }
+    show(value, f"The evidence holds. It proves:\n{proves}\nIt does not prove:\n{missing}", as_json=as_json)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise SetupError(f"{file}: {error.strerror}") from error

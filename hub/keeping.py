@@ -1,0 +1,100 @@
+"""Keep what the hub believes fresh: the directory and the policy set in force, read from the published folder.
+
+What was believed before stays until something newer is believed. Not for: believing (`hub/verify/trust.py`). Implements
+`docs/protocol/09-directory.md` section 5.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from hub.policy.sets import PolicySet, unbundle
+from hub.protocol.directory import Directory
+from hub.protocol.errors import DirectoryError, PolicyError, SetupError, StaleDirectoryError, UnknownPolicySetError
+from hub.protocol.wire import parse_wire, write_wire
+from hub.verify.trust import Seen, TrustedDirectory, refresh_directory
+
+_LOG: Final = logging.getLogger("valise.hub")
+
+
+class Keeper:
+    """The directory and the policy set that the hub believes now.
+
+    What it has seen is remembered in a file, so that a restart cannot be used to show it an older directory.
+    """
+
+    def __init__(self, *, repository: Path, anchor: bytes, memory: Path) -> None:
+        """Take the published folder, the trusted root and the file to remember in."""
+        self._repository: Final = repository
+        self._anchor: Final = anchor
+        self._memory: Final = memory
+        self._files: Mapping[str, bytes] = {}
+        self._trusted: TrustedDirectory | None = None
+        self._policies: PolicySet | None = None
+
+    def directory(self) -> Directory:
+        """Return the directory in force.
+
+        Raises:
+            StaleDirectoryError: none was believed yet.
+        """
+        if self._trusted is None:
+            raise StaleDirectoryError("none yet")
+        return self._trusted.directory
+
+    def policies(self) -> PolicySet:
+        """Return the policy set in force.
+
+        Raises:
+            UnknownPolicySetError: none was believed yet.
+        """
+        if self._policies is None:
+            raise UnknownPolicySetError("none yet")
+        return self._policies
+
+    async def refresh(self, *, now: int) -> None:
+        """Believe what is published now.
+
+        Raises:
+            DirectoryError, PolicyError: it is not to be believed; what was believed before stays in force.
+        """
+        seen = self._trusted.seen if self._trusted else await asyncio.to_thread(self._recall)
+        trusted, files = await refresh_directory(self._fetch, self._anchor, now=now, seen=seen, known=self._files)
+        newest = max(trusted.policies, key=lambda bundle: bundle.version, default=None)
+        if newest is not None and (self._policies is None or newest.digest != self._policies.digest):
+            self._policies = PolicySet.load(unbundle(newest.data))
+        self._files, self._trusted = files, trusted
+        if trusted.seen != seen:
+            await asyncio.to_thread(self._remember, trusted.seen)
+
+    async def keep_fresh(self, *, seconds: int, clock: Callable[[], int]) -> None:
+        """Refresh for ever, every so many seconds."""
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await self.refresh(now=clock())
+            except (DirectoryError, PolicyError) as error:
+                _LOG.warning("the published directory or policy set was not believed: %s", error.code)
+
+    async def _fetch(self, path: str, limit: int) -> bytes | None:
+        def read() -> bytes | None:
+            try:
+                with (self._repository / path).open("rb") as file:
+                    return file.read(limit + 1)
+            except FileNotFoundError:
+                return None
+
+        return await asyncio.to_thread(read)
+
+    def _recall(self) -> Seen | None:
+        try:
+            return parse_wire(Seen, self._memory.read_bytes(), error=SetupError)
+        except FileNotFoundError:
+            return None
+
+    def _remember(self, seen: Seen) -> None:
+        fresh = self._memory.with_suffix(".new")
+        fresh.write_bytes(write_wire(seen))
+        fresh.replace(self._memory)

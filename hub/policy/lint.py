@@ -1,0 +1,118 @@
+"""What a rule must keep to beyond being valid Cedar, checked when a policy set is loaded.
+
+Each check closes a way in which a rule could silently mean nothing or something else. Not for: style, which changes no
+decision. Implements `docs/protocol/06-decisions.md` section 3.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import date
+from typing import Final
+
+from hub.policy.duties import parse_duties
+from hub.policy.engine import Action, Rule, Schema, pst
+from hub.protocol.errors import CodeListError, PolicySetError
+from hub.protocol.vocabulary import check_topic, nearest
+
+NOTES: Final = ("id", "title", "legal", "review")  # every rule has them
+_OPTIONAL: Final = ("duty", "reason")
+REASONS: Final = ("no-agreement",)  # a floor rule whose denial has a reason of its own
+_ARITHMETIC: Final = frozenset({"add", "sub", "mul", "neg"})
+_COMPARED: Final = frozenset({"eq", "not_eq", "contains", "contains_all", "contains_any"})
+
+
+def check_rules(rules: Sequence[Rule], schema: Schema, *, prefix: str, action: Action, floor: bool = False) -> None:
+    """Check all rules of one file.
+
+    Args:
+        rules: as parsed.
+        schema: the set's.
+        prefix: what each id begins with.
+        action: the one action that they are about.
+        floor: they may only forbid.
+
+    Raises:
+        PolicySetError: a rule does not keep to it; names file, line and the nearest right word.
+    """
+    for rule in rules:
+        _check_notes(rule, prefix, action)
+        _check_effect(rule, action, floor=floor)
+        for node in walk(rule.tree):
+            _check_node(rule, node, schema)
+
+
+def walk(node: object) -> Iterator[object]:
+    """Yield a syntax tree's nodes."""
+    if isinstance(node, tuple):
+        for one in node:
+            yield from walk(one)
+    elif isinstance(node, dict):
+        for one in node.values():
+            yield from walk(one)
+    elif is_dataclass(node):
+        yield node
+        for field in fields(node):
+            yield from walk(getattr(node, field.name))
+
+
+def _check_notes(rule: Rule, prefix: str, action: Action) -> None:
+    for name in rule.tree.annotations:
+        if name not in (*NOTES, *_OPTIONAL):
+            raise PolicySetError(f"{rule.at}: @{name} is not an annotation{nearest(name, (*NOTES, *_OPTIONAL))}")
+    for name in NOTES:
+        if not rule.note(name):
+            raise PolicySetError(f"{rule.at}: the rule has no @{name}")
+    if not re.fullmatch(rf"{re.escape(prefix)}[0-9]{{2,3}}", rule.id):
+        raise PolicySetError(f"{rule.at}: the id {rule.id!r} is not '{prefix}' and two or three digits")
+    try:
+        date.fromisoformat(rule.note("review"))
+    except ValueError:
+        raise PolicySetError(f"{rule.at}: @review is not a day, such as 2027-06-30") from None
+    if rule.note("reason") and rule.note("reason") not in REASONS:
+        raise PolicySetError(f"{rule.at}: @reason is none of {', '.join(REASONS)}")
+    if (action == "duty") != ("duty" in rule.tree.annotations):
+        raise PolicySetError(f"{rule.at}: @duty belongs to every rule of hub/duties.cedar, and to no other")
+    if action == "duty":
+        try:
+            parse_duties(rule.note("duty"))
+        except PolicySetError as error:
+            raise PolicySetError(f"{rule.at}: {error.detail}") from None
+
+
+def _check_effect(rule: Rule, action: Action, *, floor: bool) -> None:
+    if floor and rule.tree.effect != "forbid":
+        raise PolicySetError(f"{rule.at}: the floor only forbids; a permit belongs to a partner or a baseline")
+    if action == "duty" and rule.tree.effect != "permit":
+        raise PolicySetError(f"{rule.at}: a duty is owed (permit), it cannot forbid")
+    scope = rule.tree.action
+    if not isinstance(scope, pst.ActionEq) or scope.entity.id != action:
+        raise PolicySetError(f'{rule.at}: the rule must say action == Action::"{action}"')
+
+
+def _check_node(rule: Rule, node: object, schema: Schema) -> None:
+    match node:
+        case pst.BinaryOp(op=op) | pst.UnaryOp(op=op) if op in _ARITHMETIC:
+            raise PolicySetError(f"{rule.at}: no arithmetic in a rule; an overflow would skip it")
+        case pst.StringLit(value=text):
+            try:
+                check_topic(text)
+            except CodeListError as error:
+                raise PolicySetError(f"{rule.at}: {text!r}: the only words in plain quotes are topics; {error}") from None
+        case pst.BinaryOp(op=op, left=left, right=right) if op in _COMPARED:
+            _check_types(rule, left, right, schema)
+        case _:
+            pass
+
+
+def _check_types(rule: Rule, left: object, right: object, schema: Schema) -> None:
+    """Refuse a comparison of words of two lists: it can never hold, and the engine does not say so."""
+    for attribute, other in ((left, right), (right, left)):
+        if not isinstance(attribute, pst.GetAttr):
+            continue
+        types = schema.types.get(attribute.attr, frozenset())
+        for literal in other.elements if isinstance(other, pst.Set) else (other,):
+            if isinstance(literal, pst.EntityLit) and literal.value.type.basename not in types:
+                raise PolicySetError(
+                    f"{rule.at}: {literal.value} is never {attribute.attr!r}, which is of {' or '.join(sorted(types))}"
+                )

@@ -1,0 +1,100 @@
+"""Bytes on the wire: base64url, length-prefixed frames, padding.
+
+Not for: JSON (`strictjson.py`) or signatures (`jws.py`). Implements `docs/protocol/01-encoding.md`.
+"""
+
+import binascii
+import re
+from typing import Final
+
+from hub.protocol.errors import Base64Error, FrameError, PaddingError
+
+_B64URL: Final = re.compile(r"[A-Za-z0-9_-]*\Z")
+_TO_URL: Final = bytes.maketrans(b"+/", b"-_")
+_FROM_URL: Final = bytes.maketrans(b"-_", b"+/")
+_LENGTH: Final = 4  # bytes of the big-endian length before each part of a frame
+_SMALLEST_PADDED: Final = 256  # bytes; shorter compartments all look alike
+
+
+def encode_b64url(data: bytes) -> str:
+    """Return `data` as base64url without padding (RFC 7515 section 2)."""
+    return binascii.b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
+
+
+def decode_b64url(text: str) -> bytes:
+    """Return the bytes of unpadded, canonical base64url.
+
+    Raises:
+        Base64Error: another alphabet, padding, an impossible length, or stray bits in the last character (they would
+            give one value two spellings, RFC 4648 section 3.5).
+    """
+    if not _B64URL.match(text) or len(text) % 4 == 1:
+        raise Base64Error
+    try:
+        data = binascii.a2b_base64(text.encode("ascii").translate(_FROM_URL) + b"=" * (-len(text) % 4))
+    except ValueError as error:
+        raise Base64Error from error
+    if len(data) % 3 and encode_b64url(data[-(len(data) % 3) :]) != text[-(len(text) % 4) :]:
+        raise Base64Error
+    return data
+
+
+def lp(*parts: bytes | str | int) -> bytes:
+    """Join parts unambiguously: each as a 4-byte big-endian length and its bytes.
+
+    Text is UTF-8, an integer is its decimal digits, and `lp(a) + lp(b) == lp(a, b)`.
+    """
+    out: list[bytes] = []
+    for part in parts:
+        data = part if isinstance(part, bytes) else str(part).encode()
+        out += (len(data).to_bytes(_LENGTH, "big"), data)
+    return b"".join(out)
+
+
+def parse_frame(data: bytes, *, max_parts: int) -> list[bytes]:
+    """Split what `lp` joined.
+
+    Args:
+        data: the whole frame.
+        max_parts: how many parts are accepted at the most.
+
+    Raises:
+        FrameError: a part is cut short, bytes are left over, or there are too many parts.
+    """
+    view, at = memoryview(data), 0
+    parts: list[bytes] = []
+    while at < len(view):
+        start = at + _LENGTH
+        end = start + int.from_bytes(view[at:start], "big")
+        if start > len(view) or end > len(view) or len(parts) == max_parts:
+            raise FrameError
+        parts.append(bytes(view[start:end]))
+        at = end
+    return parts
+
+
+def padded_length(length: int) -> int:
+    """Return the padme length for `length` bytes (PURBs, section 4: at most 12 % overhead, leaks O(log log n) bits)."""
+    if length <= _SMALLEST_PADDED:
+        return _SMALLEST_PADDED
+    exponent = length.bit_length() - 1
+    mask = (1 << (exponent - exponent.bit_length())) - 1
+    return (length + mask) & ~mask
+
+
+def pad(plaintext: bytes) -> bytes:
+    """Return BE32(length), the plaintext, and zeros up to the padme length."""
+    framed = len(plaintext).to_bytes(_LENGTH, "big") + plaintext
+    return framed.ljust(padded_length(len(framed)), b"\0")
+
+
+def unpad(padded: bytes) -> bytes:
+    """Undo `pad`.
+
+    Raises:
+        PaddingError: the length does not fit or the filling is not zero.
+    """
+    end = _LENGTH + int.from_bytes(padded[:_LENGTH], "big")
+    if len(padded) < _LENGTH or end > len(padded) or padded_length(end) != len(padded) or any(padded[end:]):
+        raise PaddingError
+    return padded[_LENGTH:end]

@@ -1,0 +1,179 @@
+"""The questions that a connector asks its hub, and the answers: the shapes both sides of the HTTP interface share.
+
+Nothing here is signed; what must be believed later travels as statements, receipts and proofs inside. Not for: routes
+or status codes (`hub/api/`). Implements `docs/reference/api.md`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hub.protocol.audience import MAX_ADDRESSEES, Via
+from hub.protocol.envelope import Proven
+from hub.protocol.manifest import MAX_COMPARTMENTS, MAX_TOPICS
+from hub.protocol.marks import Marks
+from hub.protocol.vocabulary import (
+    Basis,
+    Label,
+    MessageKind,
+    Offence,
+    PartnerCode,
+    Priority,
+    Purpose,
+    Status,
+    Topic,
+    Verb,
+)
+from hub.protocol.wire import Count, Digest, Time, Wire
+
+
+class MessageOutline(Wire):
+    """What policy needs to know of a message before it is sealed: the manifest's words and the compartments' labels."""
+
+    mt: MessageKind
+    verb: Verb
+    status: Status
+    marks: Marks
+    purpose: Purpose
+    offence: Offence
+    basis: Basis
+    pri: Priority
+    topics: Annotated[tuple[Topic, ...], Field(max_length=MAX_TOPICS)]
+    op: Annotated[str, Field(max_length=48)] | None
+    labels: Annotated[tuple[Label, ...], Field(min_length=1, max_length=MAX_COMPARTMENTS)]
+
+
+class AudienceQuestion(Wire):
+    """Who would get this message? `to` names partners, `operation` adds its members, `subscribers` those who asked."""
+
+    outline: MessageOutline
+    to: Annotated[tuple[PartnerCode, ...], Field(max_length=MAX_ADDRESSEES)]
+    irt: Digest | None
+    operation: bool
+    subscribers: bool
+
+
+class WithheldReason(Wire):
+    """Why a compartment would be, or was, withheld: for the originator and the auditor, never for the addressee."""
+
+    cid: str
+    reason: str
+    rules: tuple[str, ...]
+    near_miss: str
+
+
+class AudienceRow(Wire):
+    """One candidate: the places of the compartments that it may get, and the reasons for the others."""
+
+    partner: PartnerCode
+    via: Via
+    permitted: tuple[str, ...]
+    withheld: tuple[WithheldReason, ...]
+    rules: tuple[str, ...]
+    duties: tuple[str, ...]
+    agreement: str | None
+    has_key: bool
+
+
+class AudienceAnswer(Wire):
+    """All candidates, and the policy set that was asked."""
+
+    pol: str
+    rows: tuple[AudienceRow, ...]
+
+
+class MatrixRow(Wire):
+    """What became of one addressee's copy. `collected` is the transport's word, `opened` and `refused` are signed."""
+
+    to: PartnerCode
+    released: tuple[str, ...]
+    state: Literal["withheld", "waiting", "collected", "opened", "refused"]
+    collected_at: Time | None
+    receipt: str | None
+    withheld: tuple[WithheldReason, ...]
+
+
+class Matrix(Wire):
+    """The delivery matrix of one message."""
+
+    mh: Digest
+    rows: tuple[MatrixRow, ...]
+
+
+class SentMessage(Wire):
+    """One of an originator's accepted messages, as the hub knows it."""
+
+    mh: Digest
+    seq: Count
+    thread: str
+    op: str | None
+    accepted_at: Time
+
+
+class SentMessages(Wire):
+    """An originator's latest messages, newest first."""
+
+    messages: tuple[SentMessage, ...]
+
+
+class LoggedEntry(Wire):
+    """An entry of the record, opened: its place, salt and kind, and what proves it into the checkpoint.
+
+    `payload` is base64url: a statement's payload, or a partner's JWS as bytes. `proven` is set for statements.
+    """
+
+    index: Count
+    kind: Annotated[str, Field(max_length=24)]
+    salt: Annotated[str, Field(max_length=64)]
+    payload: Annotated[str, Field(max_length=128 * 1024)]
+    proven: Proven | None
+    path: Annotated[tuple[Digest, ...], Field(max_length=64)]
+
+
+class DeliveryProof(Wire):
+    """All that the hub adds to the evidence of one delivery."""
+
+    mh: Digest
+    to: PartnerCode
+    accept: LoggedEntry
+    decision: LoggedEntry
+    receipt: LoggedEntry | None
+    inputs: Annotated[str, Field(max_length=64 * 1024)]
+    checkpoint: Annotated[str, Field(max_length=16 * 1024)]
+
+
+class Collected(Wire):
+    """Numbers of mailbox items that a connector has stored durably."""
+
+    seqs: Annotated[tuple[Count, ...], Field(max_length=1_024)]
+
+
+class MailEntry(Wire):
+    """The head of one mailbox item; its bytes follow in the same frame."""
+
+    seq: Count
+    kind: Literal["copy", "receipt"]
+
+
+class MailHead(Wire):
+    """The first part of a mailbox frame."""
+
+    items: tuple[MailEntry, ...]
+
+
+class Token(Wire):
+    """A session token and how long it is good for, in seconds."""
+
+    access_token: str
+    token_type: Literal["DPoP"]
+    expires_in: Count
+
+
+class HubFacts(Wire):
+    """What a stranger may know of a hub."""
+
+    v: Literal[1]
+    hub: PartnerCode
+    federation: str
+    protocol: Literal["valise/1"]
+    time: Time

@@ -1,0 +1,209 @@
+"""Sessions between connector and hub: who is on the line. They keep strangers off and count quotas.
+
+Whether content may go is never decided here: that hangs on the originator's signature and on policy. A connector logs
+in with an assertion signed by its directory key (RFC 7523) and gets a five-minute token (RFC 9068) that is worth
+nothing without the session key it is bound to (DPoP, RFC 9449); each proof also covers the body. Claims are checked by
+PyJWT. Not for: TLS. Implements `docs/protocol/09-directory.md` section 6.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+import jwt
+from pydantic import Field
+
+from hub.protocol.directory import Directory
+from hub.protocol.encoding import decode_b64url, encode_b64url
+from hub.protocol.errors import BusyError, UnauthenticatedError, ValiseError
+from hub.protocol.hazmat import SigningKey, random_bytes, sha256
+from hub.protocol.jws import parse_jws, sign_jws, verify_jws
+from hub.protocol.keys import Signer
+from hub.protocol.strictjson import write_json
+from hub.protocol.wire import Time, Wire, parse_wire, write_wire
+
+ASSERTION_TYP: Final = "client-authentication+jwt"
+TOKEN_LIFETIME: Final = 300  # seconds
+PROOF_WINDOW: Final = 60  # seconds that a proof or assertion is good for, and that clocks may differ
+MAX_PROOF: Final = 4_096  # characters
+_MAX_SEEN: Final = 200_000  # identifiers remembered; more within one window is a flood, answered as busy
+
+
+class _Assertion(Wire):
+    fed: Annotated[str, Field(max_length=64)]
+    iss: Annotated[str, Field(max_length=32)]
+    aud: Annotated[str, Field(max_length=64)]
+    jti: Annotated[str, Field(min_length=16, max_length=64)]
+    iat: Time
+    jkt: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes a request, as far as the session tells, and the digest that its body must have."""
+
+    partner: str
+    body_digest: str
+
+    def check_body(self, body: bytes) -> None:
+        """Check the body, which is read only once the caller is known.
+
+        Raises:
+            UnauthenticatedError: it is another than the proof covers.
+        """
+        if encode_b64url(sha256(body)) != self.body_digest:
+            raise UnauthenticatedError("another body")
+
+
+class SeenOnce:
+    """Remembers identifiers for as long as they could be replayed."""
+
+    def __init__(self) -> None:
+        self._until: OrderedDict[str, int] = OrderedDict()
+
+    def check(self, identifier: str, *, now: int) -> None:
+        """Refuse an identifier that was seen within the window.
+
+        Raises:
+            UnauthenticatedError: it was.
+            BusyError: there are too many to remember.
+        """
+        while self._until and next(iter(self._until.values())) < now:
+            self._until.popitem(last=False)
+        if identifier in self._until:
+            raise UnauthenticatedError("replayed proof")
+        if len(self._until) >= _MAX_SEEN:
+            raise BusyError("proofs")
+        self._until[identifier] = now + 2 * PROOF_WINDOW
+
+
+class SessionKey:
+    """A connector's session key: made at start, never stored, proves possession with every request."""
+
+    def __init__(self) -> None:
+        seed = random_bytes(32)
+        public = encode_b64url(SigningKey("Ed25519", seed).public)
+        self._public: Final = {"kty": "OKP", "crv": "Ed25519", "x": public}
+        self._key: Final = jwt.PyJWK({**self._public, "d": encode_b64url(seed)}, algorithm="EdDSA")
+
+    @property
+    def thumbprint(self) -> str:
+        """The RFC 7638 thumbprint, to which a token is bound."""
+        return _thumbprint(self._public)
+
+    def prove(self, *, method: str, url: str, body: bytes, token: str | None, now: int) -> str:
+        """Return a DPoP proof for one request (RFC 9449 section 4.2), with the body's digest as `bh`."""
+        claims: dict[str, Any] = {
+            "jti": encode_b64url(random_bytes(16)),
+            "htm": method,
+            "htu": url,
+            "iat": now,
+            "bh": encode_b64url(sha256(body)),
+        }
+        if token is not None:
+            claims["ath"] = encode_b64url(sha256(token.encode("ascii")))
+        return jwt.encode(claims, self._key, "EdDSA", headers={"typ": "dpop+jwt", "jwk": self._public})
+
+
+def make_assertion(*, federation: str, partner: str, hub: str, thumbprint: str, signer: Signer, now: int) -> str:
+    """Return the login assertion of a connector for one session key."""
+    jti = encode_b64url(random_bytes(16))
+    claims = _Assertion(fed=federation, iss=partner, aud=hub, jti=jti, iat=now, jkt=thumbprint)
+    return sign_jws(write_wire(claims), typ=ASSERTION_TYP, signer=signer)
+
+
+class SessionDesk:
+    """The hub's end: checks assertions and proofs, issues tokens. Its secret lives as long as the process."""
+
+    def __init__(self, *, hub: str) -> None:
+        """Take the hub's partner code, the audience of every assertion."""
+        self._hub: Final = hub
+        self._secret: Final = random_bytes(32)
+        self._seen: Final = SeenOnce()
+
+    def log_in(self, assertion: str, proof: str, *, url: str, body: bytes, directory: Directory, now: int) -> str:
+        """Return a token for the session key that made `proof`.
+
+        Raises:
+            UnauthenticatedError: the assertion or the proof is not to be believed.
+        """
+        try:
+            jws = parse_jws(assertion, typ=ASSERTION_TYP)
+            claims = parse_wire(_Assertion, jws.payload)
+            key = directory.signing_key(jws.kid, iss=claims.iss, at=now)
+            verify_jws(jws, alg=key.alg, public=decode_b64url(key.pub))
+        except ValiseError as error:
+            raise UnauthenticatedError(f"assertion: {error.code}") from error
+        if (claims.fed, claims.aud) != (directory.federation, self._hub) or abs(now - claims.iat) > PROOF_WINDOW:
+            raise UnauthenticatedError("assertion for another hub or time")
+        thumbprint, digest = self._check_proof(proof, method="POST", url=url, token=None, now=now)
+        if thumbprint != claims.jkt:
+            raise UnauthenticatedError("another session key")
+        Caller(claims.iss, digest).check_body(body)
+        self._seen.check(f"{claims.iss}/{claims.jti}", now=now)
+        token = {
+            "iss": self._hub,
+            "sub": claims.iss,
+            "iat": now,
+            "exp": now + TOKEN_LIFETIME,
+            "cnf": {"jkt": claims.jkt},
+        }
+        return jwt.encode(token, self._secret, "HS256", headers={"typ": "at+jwt"})
+
+    def check(self, token: str, proof: str, *, method: str, url: str, now: int) -> Caller:
+        """Return who makes a request, from its head alone.
+
+        Raises:
+            UnauthenticatedError: token or proof are not to be believed, or do not belong together.
+        """
+        try:
+            claims = jwt.decode(
+                token,
+                self._secret,
+                ["HS256"],
+                issuer=self._hub,
+                options={"require": ["exp", "sub", "cnf"], "verify_exp": False, "verify_iat": False},
+            )
+        except (jwt.PyJWTError, ValueError) as error:
+            raise UnauthenticatedError("token") from error
+        if now >= claims["exp"]:
+            raise UnauthenticatedError("token has expired")
+        thumbprint, digest = self._check_proof(proof, method=method, url=url, token=token, now=now)
+        if thumbprint != claims["cnf"]["jkt"]:
+            raise UnauthenticatedError("token of another key")
+        return Caller(claims["sub"], digest)
+
+    def _check_proof(self, proof: str, *, method: str, url: str, token: str | None, now: int) -> tuple[str, str]:
+        """Check a DPoP proof (RFC 9449 section 4.3); return its key's thumbprint and the body's digest."""
+        if len(proof) > MAX_PROOF:
+            raise UnauthenticatedError("proof")
+        try:
+            header = jwt.get_unverified_header(proof)
+            public = header.get("jwk")
+            if header.get("typ") != "dpop+jwt" or not isinstance(public, dict) or set(public) != {"kty", "crv", "x"}:
+                raise UnauthenticatedError("proof header")
+            options: Any = {
+                "require": ["jti", "htm", "htu", "iat", "bh"],
+                "verify_iat": False,  # time is an argument here, and PyJWT would ask the wall clock
+                "verify_exp": False,
+                "verify_nbf": False,
+            }
+            claims = jwt.decode(proof, jwt.PyJWK(public, algorithm="EdDSA"), ["EdDSA"], options=options)
+        except (jwt.PyJWTError, ValueError, TypeError) as error:
+            raise UnauthenticatedError("proof") from error
+        expected = {"htm": method, "htu": url}
+        if token is not None:
+            expected["ath"] = encode_b64url(sha256(token.encode("ascii", "replace")))
+        if any(claims.get(name) != value for name, value in expected.items()):
+            raise UnauthenticatedError("proof of another request")
+        if not isinstance(claims["iat"], int) or abs(now - claims["iat"]) > PROOF_WINDOW:
+            raise UnauthenticatedError("proof of another time")
+        thumbprint = _thumbprint(public)
+        self._seen.check(f"{thumbprint}/{claims['jti']}", now=now)
+        return thumbprint, str(claims["bh"])
+
+
+def _thumbprint(public: dict[str, str]) -> str:
+    """RFC 7638 for an OKP key (RFC 8037 section 2)."""
+    members = {name: public[name] for name in ("crv", "kty", "x")}
+    return encode_b64url(sha256(write_json(members)))

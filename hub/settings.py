@@ -1,0 +1,94 @@
+"""The settings of a hub: one closed class, read from one TOML file; an unknown key stops the start.
+
+Not for: connectors (`connectors/kit/settings.py`). Reference page: `docs/reference/settings.md`, generated from here.
+"""
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from hub.protocol.errors import SetupError
+
+PASSPHRASE: Final = "VALISE_PASSPHRASE"  # noqa: S105 - the variable's name
+
+
+class HubSettings(BaseModel):
+    """What a hub needs to know. Relative paths start at the folder of the settings file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hub: Annotated[str, Field(description="The hub's partner code in the directory, for example `zz-hub`.")]
+    federation: Annotated[str, Field(description="The exchange's name; messages of another one are refused.")]
+    host: Annotated[str, Field(description="The address to listen on; loopback unless a proxy stands before it.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, Field(ge=0, le=65_535, description="The port to listen on; 0 takes a free one.")] = 8420
+    public_url: Annotated[
+        str | None, Field(description="The address that connectors use, if it is not `http://host:port`.")
+    ] = None
+    database: Annotated[Path, Field(description="The SQLite file with the record, the log and the mailboxes.")] = Path(
+        "hub.db"
+    )
+    repository: Annotated[Path, Field(description="The folder of the published directory (a TUF repository).")] = Path(
+        "directory"
+    )
+    trusted_root: Annotated[Path, Field(description="The root metadata that this hub trusts from the start.")] = Path(
+        "root.json"
+    )
+    keystore: Annotated[Path, Field(description="The hub's keystore.")] = Path("keys.valise")
+    passphrase_file: Annotated[
+        Path | None, Field(description=f"A file with the keystore's passphrase, if `{PASSPHRASE}` is not set.")
+    ] = None
+    refresh_seconds: Annotated[
+        int, Field(ge=1, le=3_600, description="How often the hub looks for a new directory or policy set.")
+    ] = 10
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """Return the settings in a TOML file.
+
+        Raises:
+            SetupError: the file is missing or not TOML, or a key is unknown, missing or of another type.
+        """
+        try:
+            values = tomllib.loads(file.read_text("utf-8"))
+            settings = cls.model_validate(values)
+        except OSError as error:
+            raise SetupError(f"{file.name}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SetupError(f"{file.name}: {error}") from error
+        except ValidationError as invalid:
+            raise SetupError(f"{file.name}: {_explain(invalid, list(cls.model_fields))}") from None
+        folder = file.parent
+        paths = {
+            name: folder / value for name in cls.model_fields if isinstance(value := getattr(settings, name), Path)
+        }
+        return settings.model_copy(update=paths)
+
+    def passphrase(self) -> SecretStr:
+        """Return the keystore's passphrase from the environment or the passphrase file.
+
+        Raises:
+            SetupError: neither is there.
+        """
+        if PASSPHRASE in os.environ:
+            return SecretStr(os.environ[PASSPHRASE])
+        if self.passphrase_file is None:
+            raise SetupError(f"set {PASSPHRASE} or passphrase_file")
+        try:
+            return SecretStr(self.passphrase_file.read_text("utf-8").strip())
+        except OSError as error:
+            raise SetupError(f"{self.passphrase_file.name}: {error.strerror}") from error
+
+
+def _explain(invalid: ValidationError, known: list[str]) -> str:
+    first = invalid.errors(include_url=False, include_input=False)[0]
+    name = ".".join(map(str, first["loc"]))
+    if first["type"] != "extra_forbidden":
+        return f"{name}: {first['msg']}"
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"unknown setting {name}" + (f"; did you mean {near[0]}?" if near else "")

@@ -1,0 +1,235 @@
+"""The one file of an embedded hub: its tables, how a connection to it is opened, and what its errors are called.
+
+Not for: what is written into the tables (`ledger.py`) or read out of them (`queries.py`). Implements
+`docs/protocol/04-statements.md` section 6.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from hub.protocol.errors import (
+    StoreCorruptError,
+    StoreError,
+    StoreFullError,
+    StoreLockedError,
+    StoreVersionError,
+)
+
+APPLICATION_ID: Final = 0x56414C53  # "VALS"; `file` and we tell a store from any other database by it
+VERSION: Final = 1
+_LOCK_WAIT: Final = 5.0  # seconds that a writer waits for another process, such as a command of the operator
+_PAGE: Final = 16_384  # bytes; a decision and a copy fit in whole, which commits 40 % faster than with 4 KiB
+_WAL_PAGES: Final = 2_048  # pages (32 MiB) between checkpoints; every checkpoint costs two more syncs
+_CACHE: Final = 16_384  # KiB of pages in memory, for each connection
+
+BODIES: Final = 32  # numbers of `bodies` set aside for a message; never fewer than MAX_COMPARTMENTS
+
+TABLES: Final = """
+CREATE TABLE partners (       -- `last` is the highest number given out in the partner's mailbox
+  id INTEGER PRIMARY KEY,
+  code TEXT NOT NULL UNIQUE,
+  last INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE messages (
+  id INTEGER PRIMARY KEY,
+  mh TEXT NOT NULL UNIQUE,
+  iss TEXT NOT NULL,
+  jti TEXT NOT NULL,
+  kid TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  thread TEXT NOT NULL,
+  irt TEXT,
+  operation TEXT,
+  marks BLOB NOT NULL,
+  manifest TEXT NOT NULL,
+  second TEXT,
+  accepted_at INTEGER NOT NULL,
+  UNIQUE (iss, jti),
+  UNIQUE (kid, seq)
+) STRICT;
+CREATE INDEX messages_of ON messages (iss, id);
+CREATE INDEX messages_of_operation ON messages (iss, operation, id) WHERE operation IS NOT NULL;
+
+CREATE TABLE batches (        -- `jws` follows its payload by one commit: signed only after that is durable
+  id INTEGER PRIMARY KEY,
+  payload BLOB NOT NULL,
+  jws TEXT
+) STRICT;
+CREATE UNIQUE INDEX batches_unsigned ON batches (id) WHERE jws IS NULL;
+
+CREATE TABLE entries (        -- the record; `number` is the index in the log
+  number INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  salt BLOB NOT NULL,
+  payload BLOB NOT NULL,
+  commitment BLOB NOT NULL,           -- to salt and payload: all that the log shows
+  message INTEGER NOT NULL REFERENCES messages,
+  partner INTEGER REFERENCES partners,
+  batch INTEGER REFERENCES batches,   -- a statement of ours: its batch, its place in it and the way to its root
+  place INTEGER,
+  path BLOB,
+  inputs BLOB,                        -- a decision: what it is recomputed from, and why
+  explanation BLOB
+) STRICT;
+CREATE INDEX entries_about ON entries (message, partner);
+
+CREATE TABLE deliveries (     -- what became of each decision; `released` has bit n set for compartment cn
+  decision INTEGER PRIMARY KEY REFERENCES entries,
+  released INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  collected_at INTEGER,
+  receipt INTEGER REFERENCES entries DEFERRABLE INITIALLY DEFERRED
+) STRICT;
+
+CREATE TABLE receipts (
+  iss TEXT NOT NULL,
+  jti TEXT NOT NULL,
+  digest BLOB NOT NULL,
+  PRIMARY KEY (iss, jti)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE denials (        -- messages refused as forks, so that each is recorded once
+  mh TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE mail (           -- what waits; `part` is the addressee's own part of a copy, NULL for a receipt
+  id INTEGER PRIMARY KEY,
+  partner INTEGER NOT NULL REFERENCES partners,
+  routine INTEGER NOT NULL,
+  seq INTEGER NOT NULL,
+  entry INTEGER NOT NULL REFERENCES entries,
+  released INTEGER NOT NULL,
+  part BLOB
+) STRICT;
+CREATE UNIQUE INDEX mail_in_order ON mail (partner, routine, seq);
+
+CREATE TABLE bodies (         -- once for all addressees
+  id INTEGER PRIMARY KEY,             -- 32 * message + place
+  disclosure TEXT NOT NULL,
+  blob BLOB NOT NULL
+) STRICT;
+CREATE TABLE needs (          -- how many waiting copies of a message release just these compartments
+  message INTEGER NOT NULL REFERENCES messages,
+  released INTEGER NOT NULL,
+  copies INTEGER NOT NULL,
+  PRIMARY KEY (message, released)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE operations (
+  name TEXT PRIMARY KEY,
+  jws TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE subscriptions (
+  partner TEXT PRIMARY KEY,
+  iat INTEGER NOT NULL,
+  active INTEGER NOT NULL,
+  jws TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tiles (          -- the log's tree; `nodes` are the tile's hashes and all complete nodes above them
+  level INTEGER NOT NULL,
+  number INTEGER NOT NULL,
+  width INTEGER NOT NULL,
+  nodes BLOB NOT NULL,
+  PRIMARY KEY (level, number)
+) STRICT;
+CREATE TABLE checkpoints (
+  size INTEGER PRIMARY KEY,
+  note TEXT NOT NULL
+) STRICT;
+"""
+
+_LEAF_OF: Final = MappingProxyType(
+    {
+        sqlite3.SQLITE_FULL: StoreFullError,
+        sqlite3.SQLITE_BUSY: StoreLockedError,
+        sqlite3.SQLITE_LOCKED: StoreLockedError,
+        sqlite3.SQLITE_CORRUPT: StoreCorruptError,
+        sqlite3.SQLITE_NOTADB: StoreCorruptError,
+    }
+)
+
+
+@contextmanager
+def typed_errors() -> Iterator[None]:
+    """Turn what SQLite raises into our errors.
+
+    Raises:
+        StoreError: a leaf that says whether the disk is full, the file locked or damaged; or itself for the rest.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        primary = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte; the rest is the extended code
+        raise _LEAF_OF.get(primary, StoreError)(str(error)) from error
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a connection for one thread at a time; transactions are begun and ended by their user.
+
+    A commit waits for the disk (`synchronous = FULL` syncs the write-ahead log); what is deleted is overwritten.
+
+    Raises:
+        StoreError: the file cannot be opened.
+    """
+    with typed_errors():
+        db = sqlite3.connect(path, timeout=_LOCK_WAIT, isolation_level=None, check_same_thread=False)
+        db.execute(f"PRAGMA page_size = {_PAGE}")  # heeded by a new file only
+        db.execute(f"PRAGMA cache_size = -{_CACHE}")
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")
+        db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+        return db
+
+
+def prepare(db: sqlite3.Connection) -> None:
+    """Make the tables in a new file, or check that an old one is ours.
+
+    Raises:
+        StoreVersionError: another program or another version wrote the file.
+        StoreError: it cannot be read or written.
+    """
+    with typed_errors():
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            _prepare(db)
+            db.execute("COMMIT")
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+
+
+def _prepare(db: sqlite3.Connection) -> None:
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if (application, version) == (APPLICATION_ID, VERSION):
+        return
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if (application, version, tables) != (0, 0, 0):
+        raise StoreVersionError(f"application {application:#x}, version {version}")
+    for statement in TABLES.split(";\n"):
+        db.execute(statement)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def mask_of(cids: tuple[str, ...]) -> int:
+    """Return compartments as bits: `cn` is bit n."""
+    return sum(1 << int(cid[1:]) for cid in cids)
+
+
+def cids_in(mask: int) -> tuple[str, ...]:
+    """Undo `mask_of`, in order."""
+    return tuple(f"c{place}" for place in places_in(mask))
+
+
+def places_in(mask: int) -> list[int]:
+    """Return the places of the compartments in a mask, in order."""
+    return [place for place in range(BODIES) if mask >> place & 1]

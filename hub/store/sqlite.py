@@ -1,0 +1,197 @@
+"""The embedded store: every port of the broker on one SQLite file, durable before anything is confirmed.
+
+Not for: a hub of more than one process. Implements `docs/protocol/04-statements.md` section 6.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from hub.broker.ports import Acceptance, Delivery, KnownMessage, MailItem, RecordedEntry
+from hub.protocol.operation import VerifiedOperation
+from hub.protocol.receipt import VerifiedReceipt
+from hub.protocol.subscription import VerifiedSubscription
+from hub.store import writes
+from hub.store.ledger import Ledger
+from hub.store.log import entry_bundle, size_of, view_of
+from hub.store.queries import Queries
+from hub.store.readers import Readers
+from hub.store.schema import connect, prepare, typed_errors
+from hub.store.writer import Writer
+
+
+class SqliteStore:
+    """A `Store` in one file; `open` makes one. For one event loop."""
+
+    def __init__(self, ledger: Ledger, readers: Readers) -> None:
+        self._ledger: Final = ledger
+        self._readers: Final = readers
+        self._bells: Final[dict[str, asyncio.Event]] = {}
+        self._writer: Final = Writer(ledger, ring=self._ring)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        path: Path,
+        *,
+        federation: str,
+        hub: str,
+        sign_batch: Callable[[bytes], str],
+        clock: Callable[[], int],
+    ) -> AsyncIterator["SqliteStore"]:
+        """Open a store, or make one where there is no file; what a crash left unsigned is signed.
+
+        Args:
+            path: the file; its folder exists.
+            federation: the exchange's name.
+            hub: this hub's partner code.
+            sign_batch: signs a batch's payload, the same payload always with the same signature.
+            clock: the time in Unix seconds.
+
+        Raises:
+            StoreVersionError: another program or another version wrote the file.
+            StoreError: it cannot be read or written.
+        """
+        db = connect(path)
+        try:
+            prepare(db)
+            ledger = Ledger(db, federation=federation, hub=hub, sign_batch=sign_batch, clock=clock)
+            with typed_errors():
+                ledger.sign_batches()
+            readers = Readers(path, sign_batch)
+            try:
+                store = cls(ledger, readers)
+                try:
+                    yield store
+                finally:
+                    await store.close()
+            finally:
+                readers.close()
+        finally:
+            db.close()
+
+    async def close(self) -> None:
+        """Finish what was asked for before; nobody waits at a mailbox any longer."""
+        self._ring(set(self._bells))
+        await self._writer.close()
+
+    @property
+    def transactions(self) -> int:
+        """How many transactions were committed since the store was opened."""
+        return self._writer.transactions
+
+    # --- the record ---
+
+    async def find(self, *, mh: str) -> KnownMessage | None:
+        """See `Record.find`."""
+        return await self._readers.run(lambda queries: queries.find(mh))
+
+    async def find_submission(self, *, iss: str, jti: str) -> KnownMessage | None:
+        """See `Record.find_submission`."""
+        return await self._readers.run(lambda queries: queries.find_submission(iss, jti))
+
+    async def commit(self, acceptance: Acceptance) -> bytes:
+        """See `Record.commit`."""
+        rows = 1 + len(acceptance.decisions)
+        prove = await self._writer.run(lambda ledger: writes.accept(ledger, acceptance), rows=rows)
+        return prove()
+
+    async def add_receipt(self, verified: VerifiedReceipt) -> None:
+        """See `Record.add_receipt`."""
+        await self._writer.run(lambda ledger: writes.add_receipt(ledger, verified))
+
+    async def entries_of(self, mh: str) -> Sequence[tuple[str | None, RecordedEntry]]:
+        """See `Record.entries_of`."""
+        return await self._readers.run(lambda queries: queries.entries_of(mh))
+
+    async def inputs_of(self, mh: str, to: str) -> bytes | None:
+        """See `Record.inputs_of`."""
+        return await self._readers.run(lambda queries: queries.inputs_of(mh, to))
+
+    async def deliveries(self, mh: str) -> Sequence[Delivery]:
+        """See `Record.deliveries`."""
+        return await self._readers.run(lambda queries: queries.deliveries(mh))
+
+    async def messages_of(self, *, iss: str, operation: str | None, limit: int) -> Sequence[KnownMessage]:
+        """See `Record.messages_of`."""
+        return await self._readers.run(lambda queries: queries.messages_of(iss, operation, limit))
+
+    # --- mailboxes ---
+
+    async def waiting(self, partner: str, *, limit: int) -> Sequence[MailItem]:
+        """See `Mailboxes.waiting`."""
+        return await self._readers.run(lambda queries: queries.waiting(partner, limit))
+
+    async def confirm(self, partner: str, seqs: Sequence[int], *, at: int) -> None:
+        """See `Mailboxes.confirm`."""
+        await self._writer.run(lambda ledger: writes.confirm(ledger, partner, seqs, at), rows=len(seqs))
+
+    async def wait(self, partner: str, *, seconds: float) -> None:
+        """See `Mailboxes.wait`."""
+        bell = self._bells.setdefault(partner, asyncio.Event())  # hung up before looking: nothing is missed between
+        if not await self._readers.run(lambda queries: queries.has_mail(partner)):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(bell.wait(), seconds)
+
+    def _ring(self, partners: set[str]) -> None:
+        for bell in [self._bells.pop(partner) for partner in partners & self._bells.keys()]:
+            bell.set()
+
+    # --- groups ---
+
+    async def put_operation(self, verified: VerifiedOperation) -> None:
+        """See `Groups.put_operation`."""
+        await self._writer.run(lambda ledger: writes.put_operation(ledger, verified))
+
+    async def operation(self, name: str) -> VerifiedOperation | None:
+        """See `Groups.operation`."""
+        return await self._readers.run(lambda queries: queries.operation(name))
+
+    async def operations(self) -> Sequence[VerifiedOperation]:
+        """See `Groups.operations`."""
+        return await self._readers.run(Queries.operations)
+
+    async def put_subscription(self, verified: VerifiedSubscription) -> None:
+        """See `Groups.put_subscription`."""
+        await self._writer.run(lambda ledger: writes.put_subscription(ledger, verified))
+
+    async def subscriptions(self) -> Sequence[VerifiedSubscription]:
+        """See `Groups.subscriptions`."""
+        return await self._readers.run(Queries.subscriptions)
+
+    # --- the log ---
+
+    async def log_size(self) -> int:
+        """See `LogReader.log_size`."""
+        return await self._readers.run(lambda queries: size_of(queries.db))
+
+    async def log_root(self, size: int) -> bytes:
+        """See `LogReader.log_root`."""
+        return await self._readers.run(lambda queries: view_of(queries.db).root(size))
+
+    async def inclusion(self, index: int, size: int) -> Sequence[bytes]:
+        """See `LogReader.inclusion`."""
+        return await self._readers.run(lambda queries: view_of(queries.db).inclusion(index, size))
+
+    async def consistency(self, old: int, new: int) -> Sequence[bytes]:
+        """See `LogReader.consistency`."""
+        return await self._readers.run(lambda queries: view_of(queries.db).consistency(old, new))
+
+    async def tile(self, level: int, number: int, width: int) -> bytes:
+        """See `LogReader.tile`."""
+        return await self._readers.run(lambda queries: view_of(queries.db).tile(level, number, width))
+
+    async def entry_bundle(self, number: int, width: int) -> bytes:
+        """See `LogReader.entry_bundle`."""
+        return await self._readers.run(lambda queries: entry_bundle(queries.db, number, width))
+
+    async def put_checkpoint(self, size: int, note: str) -> None:
+        """See `LogReader.put_checkpoint`."""
+        await self._writer.run(lambda ledger: writes.put_checkpoint(ledger, size, note))
+
+    async def checkpoint(self) -> str | None:
+        """See `LogReader.checkpoint`."""
+        return await self._readers.run(Queries.checkpoint)

@@ -1,0 +1,1 @@
+"""The auditor: check a directory, one delivery, one history, offline. Pure."""
