@@ -104,8 +104,9 @@ def _setup_options(command: _Command) -> _Command:
 
 
 @click.command(
+    short_help="Make an agency: keys, settings, request.",
     epilog="Example: valise connector init fr --code fr-customs --name 'Customs of France' --kind customs "
-    "--exchange lantern --hub int-hub --hub-url https://hub.example --root root.json"
+    "--exchange lantern --hub int-hub --hub-url https://hub.example --root root.json",
 )
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--code", required=True, help="The agency's partner code, such as `fr-customs`.")
@@ -135,7 +136,10 @@ def init(*, folder: Path, code: str, name: str, kind: str, adapter: str, as_json
 
 
 @click.command(
-    "init-all", epilog="Example: valise connector init-all partners.toml --into agencies --exchange lantern ..."
+    "init-all",
+    short_help="Make every agency of a table, for exercises.",
+    epilog="Example: valise connector init-all partners.toml --into agencies --exchange lantern --hub int-hub "
+    "--hub-url https://hub.example --root root.json",
 )
 @click.argument("table", type=click.Path(exists=True, path_type=Path, dir_okay=False))
 @click.option(
@@ -240,7 +244,9 @@ def _new_passphrase() -> SecretStr:
 # --- answer ----------------------------------------------------------------------------------------------------------
 
 
-@click.command(epilog="Example: valise connector answer agencies/*")
+@click.command(
+    short_help="Answer the registry office's challenges.", epilog="Example: valise connector answer agencies/*"
+)
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False))
 @json_option
 def answer(*, folders: tuple[Path, ...], as_json: bool) -> None:

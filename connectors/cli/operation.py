@@ -20,7 +20,7 @@ from hub.protocol.operation import CountingRules, Operation
 from hub.protocol.vocabulary import PartnerKind
 
 _DAY: Final = 86_400  # seconds
-_WIDE: Final = 22  # characters of the first column of a report
+_WIDE: Final = 24  # characters of the first column of a report
 
 
 @click.group()

@@ -76,12 +76,18 @@ def withheld_value(one: Reasoned, labels: Sequence[str]) -> dict[str, Any]:
 
 
 def withheld_text(withheld: Iterable[Reasoned], labels: Sequence[str]) -> str:
-    """Return why compartments are withheld, one line for each reason: `identity, travel: sentence (RULE)`."""
+    """Return why compartments are withheld, one line for each reason: `identity, travel: sentence`."""
     together: dict[str, list[str]] = defaultdict(list)
     for one in withheld:
-        rules = f" ({', '.join(one.rules)})" if one.rules else ""
-        together[(one.near_miss or sentence(one.reason)) + rules].append(label_at(one.cid, labels))
+        together[_why(one)].append(label_at(one.cid, labels))
     return "\n".join(f"{', '.join(where)}: {why}" for why, where in together.items())
+
+
+def _why(one: Reasoned) -> str:
+    """Return the sentence; a near miss names its rule already."""
+    if one.near_miss or not one.rules:
+        return one.near_miss or sentence(one.reason)
+    return f"{sentence(one.reason)} ({', '.join(one.rules)})"
 
 
 # --- audiences -------------------------------------------------------------------------------------------------------
@@ -115,10 +121,9 @@ def audience_grid(audience: Audience, labels: Sequence[str], leave_out: Sequence
 def audience_summary(audience: Audience, leave_out: Sequence[str]) -> str:
     """Return how many get what, in one sentence."""
     shares = Counter(_share(one, leave_out) for one in audience.candidates)
-    words = ("everything", "a part", "nothing")
-    parts = [f"{shares[word]} {'get ' if not place else ''}{word}" for place, word in enumerate(words)]
+    parts = [f"{word} to {shares[word]}" for word in ("everything", "a part", "nothing") if shares[word]]
     policies = "" if audience.agrees else "; the hub decides by another policy set, so only what both permit is sealed"
-    return f"{counted(len(audience.candidates), 'addressee')}: {', '.join(parts)}{policies}"
+    return f"{counted(len(audience.candidates), 'addressee')}: {', '.join(parts) or 'nobody is addressed'}{policies}"
 
 
 def _got(one: Candidate, leave_out: Sequence[str]) -> Sequence[str]:

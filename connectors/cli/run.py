@@ -32,7 +32,10 @@ ADAPTERS: Final[Mapping[str, OnMessage | None]] = MappingProxyType(
 )
 
 
-@click.command(epilog="Example: valise connector run agencies/fr-customs agencies/de-customs")
+@click.command(
+    short_help="Run agencies until told to stop.",
+    epilog="Example: valise connector run agencies/fr-customs agencies/de-customs",
+)
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Write the agencies' codes here once all are open.")
 @click.option("--json", "as_json", is_flag=True, help="Write each line of the log as JSON.")
@@ -44,7 +47,8 @@ def run(*, folders: tuple[Path, ...], ready_file: Path | None, as_json: bool) ->
     console = logging.StreamHandler()
     console.setFormatter(_Lines(as_json=as_json))
     console.addFilter(_name_agency)
-    logging.basicConfig(level=logging.INFO, handlers=[console])
+    logging.basicConfig(level=logging.WARNING, handlers=[console])
+    logging.getLogger("valise").setLevel(logging.INFO)
     asyncio.run(run_agencies(folders, ready_file=ready_file))
 
 

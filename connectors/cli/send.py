@@ -133,7 +133,7 @@ def _written(file: Path) -> Iterator[tuple[str, bytes]]:
     except OSError as error:
         raise SetupError(f"{file}: {error.strerror}") from error
     if file.suffix != ".jsonl":
-        yield str(file), data
+        yield str(file), data.strip()  # an editor ends a file with a line feed, strict JSON does not
         return
     lines = [(number, line) for number, line in enumerate(data.splitlines(), 1) if line.strip()]
     if not lines:
@@ -183,7 +183,7 @@ class _Outcome:
         self._done.append(value if mh is None else {"mh": mh, **value})
         summary = audience_summary(audience, leave_out)
         if mh is None:
-            self._texts += [f"{where}\n  {summary}", audience_grid(audience, labels, leave_out)]
+            self._texts.extend([f"{where}\n  {summary}", audience_grid(audience, labels, leave_out)])
         else:
             self._texts.append(f"{mh}  {kind_of(draft)}, {where}\n  {summary}")
 

@@ -92,7 +92,7 @@ def _content(one: ReadCompartment) -> dict[str, Any]:
 def _text(message: _Message) -> Iterator[str]:
     manifest = message.manifest
     if manifest.status is not Status.ACTUAL:
-        yield f"=== {manifest.status.upper()} - do not act on it ==="
+        yield f"=== {manifest.status.upper()}: for participants only, nothing here is real ==="
     verb = "" if manifest.verb is Verb.ALERT else f", {manifest.verb}"
     urgent = ", urgent" if manifest.pri == "urgent" else ""
     yield f"{manifest.mt.capitalize()} from {manifest.iss}{verb}{urgent}"

@@ -24,9 +24,11 @@ from connectors.kit.evidence import make_evidence
 from connectors.kit.report import Report
 from hub.protocol.content import Draft, parse_draft
 from hub.protocol.directory import country_of
-from hub.protocol.encoding import encode_b64url
+from hub.protocol.encoding import decode_b64url, encode_b64url
 from hub.protocol.hazmat import random_bytes
 from hub.protocol.interface import MatrixRow
+from hub.protocol.marks import Tlp
+from hub.protocol.strictjson import parse_json, write_json
 from hub.protocol.vocabulary import INTERNATIONAL
 
 EXCHANGE: Final = "exercise-lantern"
@@ -38,6 +40,8 @@ _DAY: Final = 86_400
 _SETTLED: Final = 40.0  # seconds that copies and answers are given
 _LOOK: Final = 0.5
 _SHOWN: Final = 3  # reasons of one kind that are shown
+
+_NAMED_ONLY: Final = frozenset({Tlp.AMBER_STRICT, Tlp.RED})  # FIRST TLP 2.0
 
 _Matrices = Mapping[str, Sequence[MatrixRow]]
 
@@ -146,8 +150,8 @@ def _what(name: str, others: int) -> str:
         return "routes what it cannot read; SQLite, one file"
     if name == "others":
         return f"the connectors of {others} more partners"
-    kinds = {"customs": "customs administration", "police": "police force", "bureau": "INTERPOL-style bureau"}
-    return "connector of a " + kinds.get(name.partition("-")[2], "regional liaison office")
+    kinds = {"customs": "a customs administration", "police": "a police force", "bureau": "an INTERPOL-style bureau"}
+    return "connector of " + kinds.get(name.partition("-")[2], "a regional liaison office")
 
 
 async def _open_operation(story: Play) -> None:
@@ -188,10 +192,10 @@ async def _show_audience(story: Play) -> None:
     reasons: dict[str, str] = {}
     for one in audience.candidates:
         for withheld in one.withheld:
-            cause = ", ".join(withheld.rules) or withheld.near_miss or withheld.reason
+            cause = withheld.near_miss or ", ".join(withheld.rules) or withheld.reason
             reasons.setdefault(cause, f"{one.partner} gets no {labels[int(withheld.cid[1:])]}")
     for cause, what in list(reasons.items())[: 2 * _SHOWN]:
-        story.stage.say(f"[dim]-[/] {what}: {cause}")
+        story.stage.point("-", f"{what}: {cause}")
 
 
 async def _send(story: Play) -> None:
@@ -200,8 +204,20 @@ async def _send(story: Play) -> None:
         async with story.agency(ORIGINATOR) as agency:
             for number, draft in enumerate(story.drafts):
                 bar.show(number, len(story.drafts))
-                story.sent.append((await agency.send(draft, operation=True, subscribers=True)).mh)
+                to = await _named(agency, draft, story.codes)
+                sent = await agency.send(draft, to=to, operation=not to, subscribers=not to)
+                story.sent.append(sent.mh)
     story.stage.say(f"{len(story.sent)} accepts came back, each signed by the hub after it was safe on its disk.")
+    strict = sum(draft.marks.tlp in _NAMED_ONLY for draft in story.drafts)
+    story.stage.say(f"{strict} are TLP:RED or AMBER+STRICT: they go only to partners that the officer names.")
+
+
+async def _named(agency: Agency, draft: Draft, codes: Sequence[str]) -> list[str]:
+    """Return whom the officer names: for strict marks, all who could get anything if they were named."""
+    if draft.marks.tlp not in _NAMED_ONLY:
+        return []
+    audience = await agency.audience(draft, to=[code for code in codes if code != ORIGINATOR])
+    return [one.partner for one in audience.candidates if one.grants]
 
 
 async def _settle(story: Play) -> _Matrices:
@@ -289,7 +305,10 @@ async def _prove(story: Play, *, keep: bool) -> None:
     outcome = await story.cast.command(*command)
     story.stage.say(f"[bold]$ valise verify {evidence.name} --anchors root.json[/]   (another process, no network)")
     for line in outcome.out.splitlines():
-        story.stage.say(line)
+        if line.startswith("  "):
+            story.stage.point(line[2], line[4:])
+        else:
+            story.stage.say(line)
     forged = story.folder / "evidence-forged.json"
     forged.write_bytes(flip_one_bit(data))
     outcome = await story.cast.command("verify", forged, *command[2:], check=False)
@@ -303,11 +322,14 @@ async def _prove(story: Play, *, keep: bool) -> None:
 
 
 def flip_one_bit(evidence: bytes) -> bytes:
-    """Return an evidence file in which one bit of the signed manifest differs, and still is a letter."""
-    data = bytearray(evidence)
-    at = evidence.index(b'"manifest":"') + 400
-    data[at] ^= 1 if chr(data[at] ^ 1).isalnum() else 2
-    return bytes(data)
+    """Return an evidence file that dates the warning one second off: one bit of what the originator signed differs."""
+    file = parse_json(evidence)
+    header, payload, signature = file["manifest"].split(".")
+    signed = bytearray(decode_b64url(payload))
+    last_digit = signed.index(b'"exp":') - 2
+    signed[last_digit] ^= 1
+    file["manifest"] = f"{header}.{encode_b64url(bytes(signed))}.{signature}"
+    return write_json(file)
 
 
 def _say_where(story: Play, *, keep: bool) -> None:

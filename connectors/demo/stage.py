@@ -46,14 +46,20 @@ class Stage:
 
     def say(self, text: str) -> None:
         """Say something; the text may have rich's marks."""
-        self._console.print(Padding(text, (0, 0, 0, 2)))
+        self._console.print(Padding(text, (0, 0, 0, 2), expand=False))
+
+    def point(self, mark: str, text: str) -> None:
+        """Say one of several things, its lines under each other."""
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row(mark, text)
+        self._console.print(Padding(grid, (0, 0, 0, 4), expand=False))
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Show a table."""
         table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)
         for row in rows:
             table.add_row(*row)
-        self._console.print(Padding(table, (0, 0, 0, 2)))
+        self._console.print(Padding(table, (0, 0, 0, 2), expand=False))
 
     @contextlib.contextmanager
     def progress(self, text: str) -> Iterator[Bar]:
@@ -66,5 +72,6 @@ class Stage:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
         )
-        with Progress(*columns, console=self._console, transient=True) as progress:
+        watched = self._console.is_terminal
+        with Progress(*columns, console=self._console, transient=True, disable=not watched) as progress:
             yield Bar(progress, progress.add_task(text, total=None))

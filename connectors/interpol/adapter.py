@@ -1,7 +1,7 @@
 """Turns warnings into notices in the bureau's own register, each sealed at rest; it acts on none of them.
 
-A notice has the colour of INTERPOL's notice for such a warning. A bureau has no executive powers, and says so when it is
-asked by name for more than information. Not for: publishing notices. User's view in `docs/trips/receive.md`.
+A notice has the colour of INTERPOL's notice for such a warning. A bureau has no executive powers, and says so when it
+is asked by name for more than information. Not for: publishing notices. User's view in `docs/trips/receive.md`.
 """
 
 import asyncio

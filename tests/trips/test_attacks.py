@@ -6,54 +6,82 @@ The attacker here is a hub or a partner with real keys: it may sign whatever it 
 import random
 from collections.abc import Sequence
 from itertools import chain, combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hub.broker.exchange import Exchange
+from hub.broker.notary import log_origin
+from hub.broker.submit import submit
 from hub.protocol import sealing
 from hub.protocol.copy import VerifiedCopy, open_copy, verify_copy
 from hub.protocol.directory import Directory
 from hub.protocol.encoding import decode_b64url, encode_b64url, lp, pad, parse_frame
+from hub.protocol.enrolment import request_enrolment
 from hub.protocol.envelope import write_copy
 from hub.protocol.errors import (
     AudienceError,
     BadSignatureError,
     CommitmentError,
+    ConsistencyError,
     DecisionChainError,
     DigestError,
     ExpiredError,
     JwsError,
+    KeyNotValidError,
+    MalformedError,
+    MarksLoosenedError,
     MissingSignatureError,
     NotAddressedError,
+    NotYetValidError,
     OpenError,
+    ReplayError,
+    RollbackError,
+    ThreadError,
     ValiseError,
+    WeakKeyError,
     WithheldMismatchError,
     WrongFederationError,
     WrongOriginatorError,
     WrongTypeError,
 )
 from hub.protocol.hazmat import EncryptionKey, SigningKey, random_bytes, sha256
-from hub.protocol.manifest import parse_manifest, sign_manifest
+from hub.protocol.manifest import CLOCK_SKEW, parse_manifest, sign_manifest
+from hub.protocol.marks import Marks
 from hub.protocol.sealing import open_compartment
 from hub.protocol.statements import DECISION_TYP, Batch, Decision, WithheldDigest, sign_batch, statement_digest
 from hub.protocol.strictjson import parse_json, write_json
 from hub.protocol.submission import VerifiedEnvelope, verify_submission
+from hub.protocol.vocabulary import Label, Verb
 from hub.protocol.wire import parse_wire, write_wire
+from hub.store.sqlite import SqliteStore
+from hub.tlog.checkpoint import Checkpoint
+from hub.tlog.witness import check_growth
+from tests.support.agency import ScriptedSet, scripted_decide
 from tests.support.content import BODY
 from tests.support.exchange import (
     FEDERATION,
     HUB,
     NOW,
     FileSigner,
+    accept_in,
+    acceptance,
     decide,
     make_directory,
+    message_id,
     opener_of,
     record_of,
     seal_warning,
     sign_as_hub,
     signer_of,
     verified,
+    warning,
 )
+from tests.support.memory_store import MemoryStore
+from tests.support.office import FEDERATION as OFFICE_FEDERATION
+from tests.support.office import found_office, keys_of, record_for
+from tests.support.stores import open_sqlite
 
 TO = "de-customs"
 OTHER = "de-police"
@@ -76,8 +104,8 @@ def _frame(directory: Directory, **message: Any) -> bytes:
     return seal_warning(directory, **message)
 
 
-def _prove(decision: Decision, *, signer: FileSigner | None = None, typ: str = DECISION_TYP) -> bytes:
-    batch = Batch([(typ, write_wire(decision))], federation=FEDERATION, hub=decision.hub, at=NOW)
+def _prove(decision: Decision, *, signer: FileSigner | None = None, typ: str = DECISION_TYP, at: int = NOW) -> bytes:
+    batch = Batch([(typ, write_wire(decision))], federation=FEDERATION, hub=decision.hub, at=at)
     jws = sign_as_hub(batch.payload) if signer is None else _sign_batch(batch.payload, signer)
     return batch.prove(0, jws)
 
@@ -266,6 +294,52 @@ def test_altered_decision(directory: Directory, envelope: VerifiedEnvelope) -> N
         copy.verify(directory)
 
 
+def test_a_compartment_both_released_and_withheld(directory: Directory, envelope: VerifiedEnvelope) -> None:
+    """A decision that says both would let the hub choose afterwards which of the two it meant."""
+    for is_delivered in (True, False):
+        copy = Copy(envelope, released=None if is_delivered else ("c0", "c1", "c2"))
+        full = Copy(envelope)
+        both = (WithheldDigest(d=envelope.disclosures[3].digest, rc="policy/floor"),)
+        copy.proven = [_prove(full.decision.model_copy(update={"wh": both}))]
+        with pytest.raises(WithheldMismatchError):
+            copy.verify(directory)
+
+
+def test_decision_dated_ahead(directory: Directory, envelope: VerifiedEnvelope) -> None:
+    copy = Copy(envelope)
+    copy.proven = [_prove(copy.decision, at=NOW + CLOCK_SKEW + 1)]
+    with pytest.raises(KeyNotValidError):
+        copy.verify(directory)
+    copy.proven = [_prove(copy.decision.model_copy(update={"iat": NOW + 1}))]
+    with pytest.raises(NotYetValidError):
+        copy.verify(directory)
+
+
+def test_decision_under_a_revoked_hub_key(directory: Directory, envelope: VerifiedEnvelope) -> None:
+    """Whoever stole the key dates back to before it was revoked; the addressee asks whether it is revoked now."""
+    hub = record_of(HUB)
+    stolen = hub.keys[0].model_copy(update={"status": "revoked", "revoked_at": NOW + 60})
+    records = [one for one in directory.partners() if one.partner != HUB]
+    records.append(hub.model_copy(update={"keys": (stolen, *hub.keys[1:])}))
+    later = Directory(federation=FEDERATION, version=2, digest="1" * 64, records=records)
+    assert Copy(envelope).verify(later, now=NOW + 59).mh == envelope.mh
+    with pytest.raises(KeyNotValidError):
+        Copy(envelope).verify(later, now=NOW + 60)
+
+
+def test_second_hub_drops_a_duty(directory: Directory, envelope: VerifiedEnvelope) -> None:
+    both = _with_second_hub(directory)
+    for kept in (("no-onward", "retention-days:30"), ("retention-days:30",)):
+        copy = Copy(envelope)
+        owing = copy.decision.model_copy(update={"duties": ("no-onward", "retention-days:30")})
+        copy.proven = [_prove(owing), _by_second_hub(_second(owing, duties=kept))]
+        if kept == owing.duties:
+            assert copy.verify(both, hub=SECOND_HUB).decisions[-1].duties == kept
+        else:
+            with pytest.raises(DecisionChainError):
+                copy.verify(both, hub=SECOND_HUB)
+
+
 # --- disclosures ---------------------------------------------------------------------------------------------------
 
 
@@ -423,6 +497,145 @@ def test_expired(directory: Directory, envelope: VerifiedEnvelope) -> None:
 def test_other_federation(directory: Directory) -> None:
     with pytest.raises(WrongFederationError):
         verified(directory, _frame(directory, fed="another-exchange"))
+
+
+# --- what one hub is shown in another order, or twice ----------------------------------------------------------------
+
+
+@pytest.fixture
+def exchange(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> Exchange:
+    """A hub whose policy lets everything go, so that only the checks of the trip stand in the way."""
+    monkeypatch.setattr("hub.broker.submit.decide", scripted_decide)
+    store = MemoryStore(federation=FEDERATION, hub=HUB, sign_batch=sign_as_hub, clock=lambda: NOW)
+    policies: Any = ScriptedSet()
+    return Exchange(HUB, FEDERATION, store, lambda: directory, lambda: policies, lambda: NOW)
+
+
+async def _take(exchange: Exchange, frame: bytes, originator: str = "fr-customs") -> str:
+    proven = await submit(exchange, originator, frame)
+    return accept_in(exchange.directory(), proven).mh
+
+
+async def test_replay(directory: Directory, exchange: Exchange) -> None:
+    """The same bytes get the same accept and no second copy; other bytes under the same name are refused."""
+    frame = _frame(directory)
+    accepts = [await submit(exchange, "fr-customs", frame) for _ in range(3)]
+    assert len(set(accepts)) == 1
+    assert len(await exchange.store.waiting(TO, limit=10)) == 1
+    with pytest.raises(ReplayError):
+        await submit(exchange, "fr-customs", _frame(directory, seq=2, jti=message_id(1)))
+    assert len(await exchange.store.waiting(TO, limit=10)) == 1
+    late = Exchange(HUB, FEDERATION, exchange.store, lambda: directory, exchange.policies, lambda: NOW + 86_400)
+    with pytest.raises(ExpiredError):
+        await submit(late, "fr-customs", frame)
+
+
+async def test_thread_injection(directory: Directory, exchange: Exchange) -> None:
+    """Nobody speaks in a thread that it was not let into, nor for the originator of what it refers to."""
+    places = range(len(BODY))
+    mh = await _take(exchange, _frame(directory, to={TO: places}))
+    thread = message_id(1)
+    outsider = {"originator": "ke-customs", "to": {TO: places, "fr-customs": places}, "seq": 7}
+    for injected in (
+        {"thread": thread},  # without any reference
+        {"thread": thread, "irt": mh},  # answers what it did not receive
+        {"thread": thread, "refs": (mh,), "verb": Verb.UPDATE},  # updates another's message
+        {"thread": thread, "refs": (mh,), "verb": Verb.CANCEL},
+        {"thread": thread, "refs": (mh,)},  # an alert that replaces
+        {"verb": Verb.CANCEL},  # cancels nothing that is named
+        {"thread": thread, "irt": "A" * 43},  # answers what nobody knows
+    ):
+        with pytest.raises(ThreadError):
+            await _take(exchange, _frame(directory, **outsider, **injected), "ke-customs")
+    addressee = {"originator": TO, "to": {"fr-customs": places}, "seq": 1, "irt": mh, "jti": message_id(9)}
+    with pytest.raises(ThreadError):
+        await _take(exchange, _frame(directory, **addressee, thread=message_id(9)), TO)
+    loose = Marks.model_validate({"tlp": "GREEN"}, strict=False)
+    with pytest.raises(MarksLoosenedError):
+        await _take(exchange, _frame(directory, **addressee, thread=thread, marks=loose), TO)
+    await _take(exchange, _frame(directory, **addressee, thread=thread), TO)
+
+
+def test_two_actions_for_two_addressees(directory: Directory) -> None:
+    """One signed message must not tell one addressee 'detain' and another 'no action'."""
+    twice = ((Label.ACTION, b'{"say": "detain"}'), (Label.ACTION, b'{"say": "no action"}'))
+    with pytest.raises(MalformedError):
+        verified(directory, _frame(directory, to={TO: [0], OTHER: [1]}, compartments=twice))
+
+
+# --- the log ---------------------------------------------------------------------------------------------------------
+
+
+async def _checkpoint(store: SqliteStore) -> Checkpoint:
+    size = await store.log_size()
+    return Checkpoint(log_origin(FEDERATION, HUB), size, await store.log_root(size))
+
+
+async def _record(store: SqliteStore, directory: Directory, *seqs: int) -> Checkpoint:
+    for seq in seqs:
+        await store.commit(acceptance(warning(directory, to={TO: [0]}, seq=seq)))
+    return await _checkpoint(store)
+
+
+async def test_forked_log(directory: Directory, tmp_path: Path) -> None:
+    """A hub that keeps two books, both honest in themselves, cannot show the second to who saw the first."""
+    for book in ("one", "two"):
+        (tmp_path / book).mkdir()
+    async with open_sqlite(tmp_path / "one") as one, open_sqlite(tmp_path / "two") as two:
+        seen = await _record(one, directory, 1, 2)
+        grown = await _record(one, directory, 3)
+        check_growth(seen, grown, await one.consistency(seen.size, grown.size))
+        same_size = await _record(two, directory, 1, 2)
+        other = await _record(two, directory, 3)
+        assert (same_size.size, other.size) == (seen.size, grown.size)
+        with pytest.raises(ConsistencyError):
+            check_growth(seen, same_size, [])
+        for path in (await two.consistency(seen.size, other.size), await one.consistency(seen.size, grown.size)):
+            with pytest.raises(ConsistencyError):
+                check_growth(seen, other, path)
+
+
+async def test_rolled_back_log(directory: Directory, tmp_path: Path) -> None:
+    """A hub that restores yesterday's backup, and so forgets what it accepted since."""
+    async with open_sqlite(tmp_path) as store:
+        yesterday = await _record(store, directory, 1)
+    backup = (tmp_path / "hub.sqlite").read_bytes()
+    async with open_sqlite(tmp_path) as store:
+        today = await _record(store, directory, 2)
+        check_growth(yesterday, today, await store.consistency(yesterday.size, today.size))
+    (tmp_path / "restored").mkdir()
+    (tmp_path / "restored" / "hub.sqlite").write_bytes(backup)
+    async with open_sqlite(tmp_path / "restored") as store:
+        restored = await _checkpoint(store)
+        assert restored == yesterday
+        with pytest.raises(RollbackError):
+            check_growth(today, restored, [])
+        rewritten = await _record(store, directory, 3, 4)
+        with pytest.raises(ConsistencyError):
+            check_growth(today, rewritten, await store.consistency(today.size, rewritten.size))
+
+
+# --- enrolment -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "01" + 31 * "00",  # the identity: one signature fits any message
+        32 * "00",  # of order four
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",  # of order eight
+        "ee" + 30 * "ff" + "7f",  # the identity in another spelling
+    ],
+)
+def test_repudiation_key_at_enrolment(point: str, tmp_path: Path) -> None:
+    """Under such a key its owner could show later that its signature fits another message as well."""
+    ring, office = keys_of("fr-customs"), found_office(tmp_path)
+    sign, *others = ring.entries()
+    weak = sign.model_copy(update={"pub": encode_b64url(bytes.fromhex(point))})
+    record = record_for(ring, keys=(weak, *others))
+    request = request_enrolment(record, ring.signers(), federation=OFFICE_FEDERATION, now=NOW)
+    with pytest.raises(WeakKeyError):
+        office.challenge(request, country="FR", now=NOW)
 
 
 # --- ciphertexts ---------------------------------------------------------------------------------------------------

@@ -122,12 +122,22 @@ async def test_a_warning_is_read_answered_and_its_answer_is_read(folders: dict[s
             await stack.enter_async_context(Agency.open(folders[partner], passphrase=WORD))
             for partner in ("fr-customs", "de-customs", "de-police")
         ]
-        audience = await customs.audience(warning_draft(), to=["de-customs", "de-police"])
+        now = int(time.time())
+        await customs.open_operation(
+            "exercise-lantern",
+            title="Exercise Lantern",
+            members=["fr-customs", "de-customs", "de-police"],
+            opens=now - 60,
+            closes=now + 86_400,
+            exercise=True,
+        )
+        draft = warning_draft(operation="exercise-lantern")
+        audience = await customs.audience(draft, to=["de-customs", "de-police"])
         assert audience.agrees
         grants = {row.partner: row.grants for row in audience.candidates}
         assert grants["de-customs"] == ("c0", "c1", "c2")
         assert set(grants["de-police"]) < set(grants["de-customs"]), "the agreement with the police gives less"
-        sent = await customs.send(warning_draft(), to=["de-customs", "de-police"])
+        sent = await customs.send(draft, to=["de-customs", "de-police"])
         rows = {row.to: row for row in await customs.matrix(sent.mh)}
         assert {to: row.released for to, row in rows.items()} == grants
 
