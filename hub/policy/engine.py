@@ -23,9 +23,10 @@ Entity = Mapping[str, Any]
 
 _TOKEN: Final = re.compile(r'//[^\n]*|"(?:[^"\\]|\\.)*"|;|\n')
 _ENUM: Final = re.compile(r"entity\s+(\w+)\s+enum\s*\[([^\]]*)\]")
+_DECLARED: Final = re.compile(r"(?:entity|type)\s+(\w+)")
 _ATTRIBUTE: Final = re.compile(r"^\s*(\w+)\??\s*:\s*(?:Set<(\w+)>|(\w+))", re.MULTILINE)
 _WORD: Final = re.compile(r"[\w+-]+")
-_QUOTED: Final = re.compile(r'`(?:\w+::)?"?([^`"]+)"?`|"([^"`]+)"')
+_WRONG: Final = re.compile(r'`(?:\w+::)?"?([^`"]+)"?`|"([^"`]+)"|(?:type|effect): (\w+)')  # in the engine's messages
 _KEYWORDS: Final = frozenset({"permit", "forbid", "when", "unless", "principal", "action", "resource", "in", "has"})
 _POLICY_ID: Final = re.compile(r"policy\d+\Z")
 
@@ -58,7 +59,8 @@ class Schema:
         try:
             self._handle: Final = cedarpy.Schema.from_str(text)
         except ValueError as error:
-            raise PolicySetError(_at(path, text, 1, str(error), frozenset(_WORD.findall(plain)))) from error
+            known = {"Bool", "Long", "Set", "String", *_DECLARED.findall(plain)}
+            raise PolicySetError(_at(path, text, 1, str(error), frozenset(known))) from error
 
     def validate(self, path: str, text: str) -> None:
         """Check rules against the schema.
@@ -100,10 +102,10 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _at(path: str, text: str, line: int, message: str, known: frozenset[str]) -> str:
-    """Return `file:line: message`, moved to the line of the first quoted wrong word, with the nearest right one."""
+    """Return `file:line: message`, moved to the line of the first wrong word, with the nearest right one."""
     hint = ""
-    for quoted in _QUOTED.finditer(message):
-        word = quoted[1] or quoted[2]
+    for found in _WRONG.finditer(message):
+        word = found[found.lastindex or 0]
         if word in known or _POLICY_ID.match(word):
             continue
         hint = nearest(word, known)

@@ -31,7 +31,8 @@ from hub.protocol.vocabulary import (
 
 MESSAGE: Final = "message"  # the id of the one message in a store
 _WORDS: Final[tuple[type[StrEnum], ...]] = (
-    Assurance, Basis, Caveat, Clearance, HandlingCode, Label, MessageKind, Offence, Priority, Purpose, Status, Tlp, Verb,
+    Assurance, Basis, Caveat, Clearance, HandlingCode, Label, MessageKind, Offence, PartnerKind,
+    Priority, Purpose, Status, Tlp, Verb,
 )  # fmt: skip
 
 
@@ -41,7 +42,8 @@ def check_fits(schema: Schema) -> None:
     Raises:
         PolicySetError: a list differs (names the words), or an entity does not fit.
     """
-    for name, words in [("Kind", PartnerKind), *((one.__name__, one) for one in _WORDS)]:
+    for words in _WORDS:
+        name = "Kind" if words is PartnerKind else words.__name__
         theirs, ours = set(schema.words.get(name, ())), {str(word) for word in words}
         if theirs != ours:
             wrong = sorted(theirs ^ ours)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from hub.policy.engine import Action, Cell, Compiled, Rule, Store, pst
-from hub.policy.slices import Slice
+from hub.policy.slices import LABEL, Slice, reads_in
 
 MAX_NEAR_MISS: Final = 400  # characters; the sentence of a decision's explanation
 
@@ -44,18 +44,22 @@ class NearMisses:
             name: [expression for expression in needs if self._names[expression] not in holds]
             for name, needs in self._needs.items()
         }
-        name = min(missing, key=lambda one: (len(missing[one]), one))
+        name = min(missing, key=lambda one: (sum(map(_is_fixed, missing[one])), len(missing[one]), one))
         sentence = f"{name} needs: {', and '.join(map(say, missing[name]))}"
         return sentence if len(sentence) <= MAX_NEAR_MISS else sentence[: MAX_NEAR_MISS - 1] + "…"
+
+
+def _is_fixed(expression: pst.Expr) -> bool:
+    """Whether a condition is about the compartment: a permit for other compartments is not near."""
+    return LABEL in reads_in(expression)
 
 
 def _conditions(rule: Rule) -> tuple[pst.Expr, ...]:
     """Return the conditions that must all hold for a permit: of its scope, then of its clauses."""
     found: list[pst.Expr] = []
-    for name, scope in (("principal", rule.tree.principal), ("resource", rule.tree.resource)):
-        if isinstance(scope, pst.ScopeEq | pst.ScopeIn) and isinstance(scope.entity, pst.EntityUid):
-            operator = "eq" if isinstance(scope, pst.ScopeEq) else "in"
-            found.append(pst.BinaryOp(operator, pst.Var(name), pst.EntityLit(scope.entity)))
+    scope = rule.tree.principal
+    if isinstance(scope, pst.ScopeIn) and isinstance(scope.entity, pst.EntityUid):
+        found.append(pst.BinaryOp("in", pst.Var("principal"), pst.EntityLit(scope.entity)))
     for clause in rule.tree.clauses:
         if isinstance(clause, pst.When):
             found += _conjuncts(clause.expr)

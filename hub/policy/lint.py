@@ -85,6 +85,10 @@ def _check_effect(rule: Rule, action: Action, *, floor: bool) -> None:
         raise PolicySetError(f"{rule.at}: the floor only forbids; a permit belongs to a partner or a baseline")
     if action == "duty" and rule.tree.effect != "permit":
         raise PolicySetError(f"{rule.at}: a duty is owed (permit), it cannot forbid")
+    if not isinstance(rule.tree.principal, pst.ScopeAny | pst.ScopeIn) or not isinstance(
+        rule.tree.resource, pst.ScopeAny
+    ):
+        raise PolicySetError(f"{rule.at}: the scope is 'principal' or 'principal in ...', and 'resource'")
     scope = rule.tree.action
     if not isinstance(scope, pst.ActionEq) or scope.entity.id != action:
         raise PolicySetError(f'{rule.at}: the rule must say action == Action::"{action}"')
@@ -98,7 +102,9 @@ def _check_node(rule: Rule, node: object, schema: Schema) -> None:
             try:
                 check_topic(text)
             except CodeListError as error:
-                raise PolicySetError(f"{rule.at}: {text!r}: the only words in plain quotes are topics; {error}") from None
+                raise PolicySetError(
+                    f"{rule.at}: {text!r}: the only words in plain quotes are topics; {error}"
+                ) from None
         case pst.BinaryOp(op=op, left=left, right=right) if op in _COMPARED:
             _check_types(rule, left, right, schema)
         case _:

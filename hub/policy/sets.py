@@ -171,7 +171,7 @@ class PolicySet:
 
 def digest_of(files: Mapping[str, bytes]) -> str:
     """Return the digest by which decisions cite a set."""
-    return sha256(lp(*chain.from_iterable((path, sha256(files[path])) for path in sorted(files)))).hex()
+    return sha256(b"".join(lp(path, sha256(files[path])) for path in sorted(files))).hex()
 
 
 def _text(path: str, files: Mapping[str, bytes]) -> str:
@@ -265,8 +265,13 @@ def _check_references(policies: PolicySet, files: Mapping[str, bytes]) -> None:
                 raise PolicySetError(f"{rule.at}: {code!r} is not a partner{nearest(code, policies.partners)}")
 
 
-def _check_known(word: str, known: Mapping[str, object] | set[str] | tuple[str, ...], path: str,
-                 files: Mapping[str, bytes], what: str) -> None:
+def _check_known(
+    word: str,
+    known: Mapping[str, object] | set[str] | tuple[str, ...],
+    path: str,
+    files: Mapping[str, bytes],
+    what: str,
+) -> None:
     if word not in known:
         line = line_of(_text(path, files), word)
         raise PolicySetError(f"{path}:{line}: {word!r} is not a {what}{nearest(word, list(known))}")

@@ -15,7 +15,7 @@ from hub.policy.entities import FIELD_OF, Candidate
 
 _PARENTS: Final = "parents"  # the groups and the partner that an addressee is in
 _ALL: Final = frozenset(FIELD_OF) | {_PARENTS}
-_LABEL: Final = "label"  # stands for all that one compartment has of its own
+LABEL: Final = "label"  # stands for all that one compartment has of its own
 
 
 class Part:
@@ -61,11 +61,11 @@ class Slice:
         groups: dict[tuple[bool, bool], list[tuple[Rule, frozenset[str]]]] = {}
         for rule in rules:
             reads = frozenset(_reads(rule))
-            groups.setdefault((_LABEL in reads, "agreement" in reads), []).append((rule, reads))
+            groups.setdefault((LABEL in reads, "agreement" in reads), []).append((rule, reads))
         self.parts: Final = tuple(
             Part(
                 [rule for rule, _ in group],
-                frozenset[str]().union(*(reads for _, reads in group)) - {_LABEL},
+                frozenset[str]().union(*(reads for _, reads in group)) - {LABEL},
                 reads_label=reads_label,
             )
             for (reads_label, _), group in sorted(groups.items(), key=lambda item: item[0])
@@ -83,12 +83,12 @@ def _reads(rule: Rule) -> Iterator[str]:
     if not isinstance(rule.tree.principal, pst.ScopeAny):
         yield _PARENTS
     if not isinstance(rule.tree.resource, pst.ScopeAny):
-        yield _LABEL
+        yield LABEL
     for clause in rule.tree.clauses:
-        yield from _reads_in(clause.expr)
+        yield from reads_in(clause.expr)
 
 
-def _reads_in(node: object) -> Iterator[str]:
+def reads_in(node: object) -> Iterator[str]:
     """Yield what an expression reads; a use that is not understood counts as reading everything."""
     match node:
         case pst.GetAttr(base=pst.Var(name="principal"), attr=attr):
@@ -97,21 +97,21 @@ def _reads_in(node: object) -> Iterator[str]:
             yield attrs[0]
         case pst.BinaryOp(op="in", left=pst.Var(name="principal"), right=right):
             yield _PARENTS
-            yield from _reads_in(right)
+            yield from reads_in(right)
         case pst.GetAttr(base=pst.Var(name="resource"), attr="message"):
             pass
         case pst.Var(name="principal"):
             yield from _ALL
         case pst.Var(name="resource"):
-            yield _LABEL
+            yield LABEL
         case tuple():
             for one in node:
-                yield from _reads_in(one)
+                yield from reads_in(one)
         case dict():
             for one in node.values():
-                yield from _reads_in(one)
+                yield from reads_in(one)
         case _ if is_dataclass(node):
             for field in fields(node):
-                yield from _reads_in(getattr(node, field.name))
+                yield from reads_in(getattr(node, field.name))
         case _:
             pass

@@ -115,13 +115,14 @@ def verify_evidence(data: bytes, anchor: bytes) -> VerifiedEvidence:
     file = parse_evidence(data)  # step 1
     manifest, jws = parse_manifest(file.manifest)
     leaf = _check_audience(file, manifest)  # step 3
-    if (file.proof.mh, file.proof.to) != (jws.digest, leaf.to):
-        raise EvidenceMismatchError("the proof is about another delivery")
     trusted = _trust(file, anchor, manifest, leaf)  # step 2
     directory = trusted.directory
-    accept = _check_accept(file, manifest, directory)  # step 4
+    accept = _check_accept(file, directory)  # step 4
     check_suite(manifest)  # step 5
     verify_signatures(manifest, jws, file.second, directory, times=(manifest.iat, accept.iat))
+    named = (accept.mh, accept.iss, accept.jti, accept.seq, file.proof.mh, file.proof.to)
+    if named != (jws.digest, manifest.iss, manifest.jti, manifest.seq, jws.digest, leaf.to):
+        raise EvidenceMismatchError("the accept or the proof is about another delivery")
     decision, digest = _check_decision(file, accept, directory)  # step 6
     disclosures = _check_disclosures(file, manifest, decision, leaf)  # step 7
     receipt = _check_receipt(file, directory, decision, digest)  # step 8
@@ -165,15 +166,11 @@ def _check_audience(file: EvidenceFile, manifest: Manifest) -> Leaf:
     return parse_leaf(entry)
 
 
-def _check_accept(file: EvidenceFile, manifest: Manifest, directory: Directory) -> Accept:
+def _check_accept(file: EvidenceFile, directory: Directory) -> Accept:
     proven = file.proof.accept.proven
     if proven is None:
         raise EvidenceMismatchError("no accept")
-    accept = read_statement(Accept, verify_statement(proven, directory, typ=ACCEPT_TYP, now=None), directory)
-    named = (accept.mh, accept.iss, accept.jti, accept.seq)
-    if named != (file.proof.mh, manifest.iss, manifest.jti, manifest.seq):
-        raise EvidenceMismatchError("the accept is about another message")
-    return accept
+    return read_statement(Accept, verify_statement(proven, directory, typ=ACCEPT_TYP, now=None), directory)
 
 
 def _check_decision(file: EvidenceFile, accept: Accept, directory: Directory) -> tuple[Decision, str]:

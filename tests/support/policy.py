@@ -121,6 +121,4 @@ def message_of(case: Mapping[str, Any]) -> MessageFacts:
 def addressees_of(case: Mapping[str, Any]) -> list[AddresseeFacts]:
     """Return the addressees of a case."""
     codes: Sequence[str] = [case["to"]] if isinstance(case["to"], str) else case["to"]
-    return [
-        addressee(code, named=case["named"], member=case["member"], suspended=case["suspended"]) for code in codes
-    ]
+    return [addressee(code, named=case["named"], member=case["member"], suspended=case["suspended"]) for code in codes]

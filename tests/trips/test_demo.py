@@ -32,7 +32,7 @@ def test_the_demo_plays_and_ends_by_itself(tmp_path: Path) -> None:
     assert copies is not None
     assert int(copies[1]) > 400
     assert (copies[2], copies[3]) == ("0", "0")
-    assert re.search(r"seizure reports / events \(double reports counted once\) 2 / 1", told)
+    assert re.search(r"seizure reports / events \(double reports counted once\) 3 / 2", told)
     assert "The evidence holds" in told
     assert BadSignatureError.sentence in told
     assert "exit code 6" in told
