@@ -104,14 +104,18 @@ def _setup_options(command: _Command) -> _Command:
 
 
 @click.command(
-    short_help="Make an agency: keys, settings, request.",
     epilog="Example: valise connector init fr --code fr-customs --name 'Customs of France' --kind customs "
     "--exchange lantern --hub int-hub --hub-url https://hub.example --root root.json",
 )
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--code", required=True, help="The agency's partner code, such as `fr-customs`.")
 @click.option("--name", required=True, help="Its name in the directory.")
-@click.option("--kind", required=True, type=click.Choice([one.value for one in PartnerKind if one != "hub"]))
+@click.option(
+    "--kind",
+    required=True,
+    type=click.Choice([one.value for one in PartnerKind if one is not PartnerKind.HUB]),
+    help="What it is.",
+)
 @click.option(
     "--adapter",
     type=click.Choice(["customs", "police", "interpol", "none"]),
@@ -137,7 +141,6 @@ def init(*, folder: Path, code: str, name: str, kind: str, adapter: str, as_json
 
 @click.command(
     "init-all",
-    short_help="Make every agency of a table, for exercises.",
     epilog="Example: valise connector init-all partners.toml --into agencies --exchange lantern --hub int-hub "
     "--hub-url https://hub.example --root root.json",
 )
@@ -244,9 +247,7 @@ def _new_passphrase() -> SecretStr:
 # --- answer ----------------------------------------------------------------------------------------------------------
 
 
-@click.command(
-    short_help="Answer the registry office's challenges.", epilog="Example: valise connector answer agencies/*"
-)
+@click.command(epilog="Example: valise connector answer agencies/*")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False))
 @json_option
 def answer(*, folders: tuple[Path, ...], as_json: bool) -> None:

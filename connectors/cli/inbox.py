@@ -1,6 +1,6 @@
 """`valise inbox`: what an agency received, and what became of each copy.
 
-Not for: content (`show.py`). User's page: `docs/how-to/receive.md`.
+Not for: content (`show.py`). User's page: `docs/trips/receive.md`.
 """
 
 import asyncio

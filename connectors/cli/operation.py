@@ -1,6 +1,6 @@
 """`valise operation`: open an operation, list those that an agency is in, and read the statistics of one.
 
-Not for: counting (`connectors/kit/report.py`). User's page: `docs/how-to/run-an-operation.md`.
+Not for: counting (`connectors/kit/report.py`). User's page: `docs/reference/commands.md`.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """`valise outbox` and `valise matrix`: what an agency sent, and what became of one message at each addressee.
 
-Not for: content (`show.py`). User's page: `docs/how-to/send-a-warning.md`.
+Not for: content (`show.py`). User's page: `docs/trips/send.md`.
 """
 
 import asyncio

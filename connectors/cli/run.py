@@ -1,7 +1,7 @@
 """`valise connector run`: agencies that receive, answer and send by themselves until they are told to stop.
 
 Each line of their log names the agency, an event and message digests, never content. Not for: what an adapter answers
-(`connectors/customs`, `police`, `interpol`). User's page: `docs/how-to/run-a-connector.md`.
+(`connectors/customs`, `police`, `interpol`). User's page: `docs/trips/receive.md`.
 """
 
 import asyncio
@@ -33,7 +33,6 @@ ADAPTERS: Final[Mapping[str, OnMessage | None]] = MappingProxyType(
 
 
 @click.command(
-    short_help="Run agencies until told to stop.",
     epilog="Example: valise connector run agencies/fr-customs agencies/de-customs",
 )
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False))

@@ -1,7 +1,7 @@
 """`valise warn`, `feedback`, `seizure` and `audience`: from a file of drafts to sealed messages, or a look beforehand.
 
 Not for: what a draft may say (`docs/protocol/08-content.md`) nor for how it is sent (`connectors/kit/send.py`). User's
-page: `docs/how-to/send-a-warning.md`.
+page: `docs/trips/send.md`.
 """
 
 import asyncio
@@ -191,7 +191,9 @@ class _Outcome:
 async def _each(folder: Path, drafts: _Drafts, addressing: Addressing, answers: str | None, outcome: _Outcome) -> None:
     label = f"{'Asking about' if outcome.dry_run else 'Sending'} {counted(len(drafts), 'message')}"
     async with open_agency(folder) as agency:
-        with click.progressbar(drafts, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as waiting:
+        with click.progressbar(
+            drafts, label=label, file=sys.stderr, hidden=len(drafts) == 1 or not sys.stderr.isatty()
+        ) as waiting:
             for where, draft in waiting:
                 audience = await _look(agency, draft, addressing, answers)
                 mh = None if outcome.dry_run else await _send(agency, draft, addressing, answers)

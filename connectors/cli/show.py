@@ -1,6 +1,6 @@
 """`valise show`: read one message, received or sent: its facts, each compartment, and what was withheld.
 
-Not for: deciding what may be read; what did not come cannot be shown. User's page: `docs/how-to/receive.md`.
+Not for: deciding what may be read; what did not come cannot be shown. User's page: `docs/trips/receive.md`.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """`valise subscribe`: which messages an agency wants to be offered, beyond those that name it.
 
 A subscription makes the agency a candidate; what it then gets is for policy to say. Not for: operations, whose members
-are addressed without it. User's page: `docs/how-to/subscribe.md`.
+are addressed without it. User's page: `docs/reference/commands.md`.
 """
 
 import asyncio

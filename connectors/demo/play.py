@@ -7,6 +7,7 @@ how it looks (`stage.py`) or processes (`cast.py`). User's page: `docs/tutorial.
 import asyncio
 import contextlib
 import socket
+import sys
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -39,6 +40,7 @@ ALONE: Final = ("fr-customs", "de-customs", "ke-customs", "nl-police", "int-bure
 _DAY: Final = 86_400
 _SETTLED: Final = 40.0  # seconds that copies and answers are given
 _LOOK: Final = 0.5
+_QUIET: Final = 3.0  # seconds without anything new; a connector looks at its outbox every two
 _SHOWN: Final = 3  # reasons of one kind that are shown
 
 _NAMED_ONLY: Final = frozenset({Tlp.AMBER_STRICT, Tlp.RED})  # FIRST TLP 2.0
@@ -221,20 +223,20 @@ async def _named(agency: Agency, draft: Draft, codes: Sequence[str]) -> list[str
 
 
 async def _settle(story: Play) -> _Matrices:
-    """Wait until every copy has its receipt and no more answers come, or time is up."""
+    """Wait until every copy has its receipt and no answer has come for a while, or time is up."""
     matrices: _Matrices = {}
     async with story.agency(ORIGINATOR) as agency:
         with story.stage.progress("copies opened and signed for") as bar, contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SETTLED):
-                answers = -1
-                while True:
+                answers, quiet = 0, 0.0
+                while quiet < _QUIET:
                     matrices = {mh: await agency.matrix(mh) for mh in story.sent}
                     rows = [row for matrix in matrices.values() for row in matrix if row.released]
                     done = sum(row.state in ("opened", "refused") for row in rows)
                     bar.show(done, len(rows))
                     before, answers = answers, len(await agency.inbox(limit=1_000))
-                    if done == len(rows) and before == answers:
-                        break
+                    is_quiet = done == len(rows) and before == answers
+                    quiet = quiet + _LOOK if is_quiet else 0.0
                     await asyncio.sleep(_LOOK)
     return matrices
 
@@ -341,11 +343,18 @@ def _say_where(story: Play, *, keep: bool) -> None:
         return
     agency = story.folder / "agencies" / "de-customs"
     story.stage.say(f"The hub still runs at {story.url}; stop everything with:")
-    story.stage.say(f"  [bold]kill {' '.join(str(program.process.pid) for program in story.cast.programs)}[/]")
+    story.stage.command("kill " + " ".join(str(program.process.pid) for program in story.cast.programs))
     story.stage.say("Try next:")
-    story.stage.say(f"  [bold]export VALISE_PASSPHRASE={story.passphrase.get_secret_value()}[/]")
+    story.stage.command(f"export VALISE_PASSPHRASE={story.passphrase.get_secret_value()}")
     for command in (f"inbox {agency}", f"show {agency} {story.sent[0]}", "--help"):
-        story.stage.say(f"  [bold].venv/bin/valise {command}[/]")
+        story.stage.command(f"{_valise()} {command}")
+
+
+def _valise() -> str:
+    """Return how this person calls the command."""
+    beside = Path(sys.executable).with_name("valise")
+    here = Path.cwd()
+    return str(beside.relative_to(here)) if beside.is_relative_to(here) else str(beside)
 
 
 def _free_port() -> int:

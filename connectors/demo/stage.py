@@ -54,6 +54,10 @@ class Stage:
         grid.add_row(mark, text)
         self._console.print(Padding(grid, (0, 0, 0, 4), expand=False))
 
+    def command(self, text: str) -> None:
+        """Show something to type, in one line however long it is, so that it can be copied."""
+        self._console.print(f"    [bold]{text}[/]", soft_wrap=True)
+
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Show a table."""
         table = Table(*columns, box=SIMPLE_HEAD, pad_edge=False)

@@ -73,7 +73,7 @@ async def read_body(request: web.Request, most: int) -> bytes:
 
     Raises:
         TooLargeError: it is larger.
-        RequestError: it did not come in time.
+        RequestError: it did not come in time, or not as its headers promise.
     """
     try:
         async with asyncio.timeout(_BODY_TIME):
@@ -82,6 +82,8 @@ async def read_body(request: web.Request, most: int) -> bytes:
                 data += await request.content.read(most + 1 - len(data))
     except TimeoutError as error:
         raise RequestError("body too slow") from error
+    except web.RequestPayloadError as error:  # a content encoding that does not decode, or chunks that do not add up
+        raise RequestError("body") from error
     if len(data) > most:
         raise TooLargeError("body")
     return data

@@ -10,12 +10,11 @@ from typing import Final
 
 from hub.policy.duties import merge
 from hub.policy.entities import candidate
-from hub.policy.facts import AddresseeFacts, CompartmentFacts, Inputs, MessageFacts, parse_inputs
+from hub.policy.facts import AddresseeFacts, CompartmentFacts, MessageFacts, parse_inputs, write_inputs
 from hub.policy.ruling import Hearing, Reason, Ruling, Standing, fault
 from hub.policy.sets import PolicySet
 from hub.protocol.errors import RecomputationError, UnknownPolicySetError
 from hub.protocol.vocabulary import Label
-from hub.protocol.wire import write_wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,8 @@ class Withheld:
         cid: its place in the manifest.
         reason: one of `Reason`.
         rules: the ids of the rules that withhold it; none where no rule permits.
-        near_miss: a sentence for the originator and the auditor: the first rule's title, or the permit that came closest
-            and what it still needs.
+        near_miss: a sentence for the originator and the auditor: the first rule's title, or the permit that came
+            closest and what it still needs.
     """
 
     cid: str
@@ -77,11 +76,12 @@ def decide(
     places: dict[Standing, int] = {}
     standings = [_standings(policies, message, addressee, places) for addressee in addressees]
     rulings = _settle(policies, message, labels, list(places), standings)
-    verdicts = []
-    for addressee, one in zip(addressees, standings, strict=True):
-        inputs = write_wire(Inputs(v=1, pol=policies.digest, msg=message, cmp=tuple(compartments), to=addressee))
-        verdicts.append(_verdict(addressee.partner, compartments, rulings[one], inputs))
-    return verdicts
+    verdicts = {several: _verdict(compartments, rulings[several]) for several in rulings}
+    inputs = write_inputs(policies.digest, message, compartments, addressees)
+    return [
+        replace(verdicts[several], to=addressee.partner, inputs=data)
+        for addressee, several, data in zip(addressees, standings, inputs, strict=True)
+    ]
 
 
 def recompute(policies: PolicySet, inputs: bytes) -> Verdict:
@@ -161,9 +161,8 @@ def _choose(hearing: Hearing, several: _Standings, labels: int) -> list[int]:
     return [min(by_reach, key=lambda one: hearing.rulings[one][place].rank) for place in range(labels)]
 
 
-def _verdict(
-    to: str, compartments: Sequence[CompartmentFacts], rulings: Mapping[Label, Ruling], inputs: bytes
-) -> Verdict:
+def _verdict(compartments: Sequence[CompartmentFacts], rulings: Mapping[Label, Ruling]) -> Verdict:
+    """Return the verdict on everybody with these rulings; name and inputs are filled in for each."""
     going = [one for one in compartments if rulings[one.label].reason is None]
     released = [rulings[one.label] for one in going]
     withheld = []
@@ -173,11 +172,11 @@ def _verdict(
             withheld.append(Withheld(one.cid, ruling.reason, ruling.rules, ruling.near_miss))
     agreements = sorted({ruling.agreement for ruling in released if ruling.agreement is not None})
     return Verdict(
-        to=to,
+        to="",
         released=tuple(one.cid for one in going),
         withheld=tuple(withheld),
         rules=tuple(sorted({rule for ruling in released for rule in ruling.rules})[:MAX_RULES]),
         duties=merge(duty for ruling in released for duty in ruling.duties),
         agreement=", ".join(agreements) or None,
-        inputs=inputs,
+        inputs=b"",
     )

@@ -7,7 +7,7 @@ bad style in one (`lint.py`). Implements `docs/protocol/06-decisions.md` section
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Final, Literal
 
 import cedarpy
@@ -271,6 +271,16 @@ def _handle(trees: Mapping[str, pst.Template]) -> cedarpy.PolicySet:
         )
     except ValueError as error:
         raise PolicySetError(str(error)) from error
+
+
+def children(node: object) -> Iterator[object]:
+    """Yield what stands directly below a node of a syntax tree."""
+    if isinstance(node, tuple):
+        yield from node
+    elif isinstance(node, dict):
+        yield from node.values()
+    elif is_dataclass(node):
+        yield from (getattr(node, field.name) for field in fields(node))
 
 
 def _uids(entities: Sequence[Entity]) -> frozenset[tuple[str, str]]:

@@ -14,6 +14,7 @@ from hub.policy.slices import LABEL, Slice, reads_in
 MAX_NEAR_MISS: Final = 400  # characters; the sentence of a decision's explanation
 
 _HUMP: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_VARIABLES: Final[Mapping[str, str]] = {"principal": "addressee", "resource": "compartment"}
 _SAYS: Final[Mapping[str, str]] = {
     "eq": "is", "not_eq": "is not", "less": "is below", "less_eq": "is at most", "greater": "is above",
     "greater_eq": "is at least", "in": "in", "and": "and", "or": "or", "contains": "include",
@@ -26,12 +27,14 @@ class NearMisses:
 
     def __init__(self, rules: Slice) -> None:
         """Take the slice that denied."""
-        self._needs: Final = {
-            rule.id: _conditions(rule) for rule in rules.rules.values() if rule.tree.effect == "permit"
-        }
-        distinct = dict.fromkeys(expression for needs in self._needs.values() for expression in needs)
-        self._names: Final = {expression: f"condition-{place}" for place, expression in enumerate(distinct)}
-        self._probes: Final = Compiled([_probe(name, expression) for expression, name in self._names.items()])
+        permits = [rule for rule in rules.rules.values() if rule.tree.effect == "permit"]
+        distinct = dict.fromkeys(condition for rule in permits for condition in _conditions(rule))
+        names = {condition: f"condition-{place}" for place, condition in enumerate(distinct)}
+        self._needs: Final = {rule.id: [names[condition] for condition in _conditions(rule)] for rule in permits}
+        self._words: Final = {name: say(condition) for condition, name in names.items()}
+        # what is about the compartment weighs more: a permit for other compartments is not near
+        self._fixed: Final = frozenset(name for condition, name in names.items() if LABEL in reads_in(condition))
+        self._probes: Final = Compiled([_probe(name, condition) for condition, name in names.items()])
 
     def explain(self, store: Store, action: Action, cells: Sequence[Cell]) -> list[str]:
         """Return a sentence for each cell, such as `FR-CUSTOMS-OUT-03 needs: addressee in eu-police`."""
@@ -40,18 +43,10 @@ class NearMisses:
         return [self._closest(set(outcome.rules)) for outcome in store.ask(self._probes, action, cells)]
 
     def _closest(self, holds: Collection[str]) -> str:
-        missing = {
-            name: [expression for expression in needs if self._names[expression] not in holds]
-            for name, needs in self._needs.items()
-        }
-        name = min(missing, key=lambda one: (sum(map(_is_fixed, missing[one])), len(missing[one]), one))
-        sentence = f"{name} needs: {', and '.join(map(say, missing[name]))}"
+        missing = {name: [need for need in needs if need not in holds] for name, needs in self._needs.items()}
+        name = min(missing, key=lambda one: (len(self._fixed.intersection(missing[one])), len(missing[one]), one))
+        sentence = f"{name} needs: {', and '.join(self._words[need] for need in missing[name])}"
         return sentence if len(sentence) <= MAX_NEAR_MISS else sentence[: MAX_NEAR_MISS - 1] + "…"
-
-
-def _is_fixed(expression: pst.Expr) -> bool:
-    """Whether a condition is about the compartment: a permit for other compartments is not near."""
-    return LABEL in reads_in(expression)
 
 
 def _conditions(rule: Rule) -> tuple[pst.Expr, ...]:
@@ -91,46 +86,42 @@ def _probe(name: str, expression: pst.Expr) -> Rule:
 
 
 def say(node: pst.Expr) -> str:
-    """Return a condition in words; constructs without words of their own are left out."""
+    """Return a condition in words."""
     match node:
-        case pst.Var(name="principal"):
-            return "addressee"
-        case pst.Var(name="resource"):
-            return "compartment"
-        case pst.BoolLit(value=value):
-            return str(value).lower()
-        case pst.LongLit(value=value):
-            return str(value)
-        case pst.StringLit(value=text):
-            return text
-        case pst.EntityLit(value=uid):
-            return uid.id
-        case pst.Set(elements=elements):
-            return " / ".join(map(say, elements))
-        case pst.GetAttr(attr=attr):
-            return _say_attribute(node, attr)
+        case pst.GetAttr(base=base, attr=attr):
+            return _say_attribute(base, attr)
         case pst.HasAttr(base=base, attrs=attrs):
             return f"{say(base)} has {_words(attrs[-1])}"
         case pst.UnaryOp(op="not", arg=arg):
             return f"not ({say(arg)})"
-        case pst.BinaryOp(op="contains", left=pst.Set(elements=elements), right=right):
-            return f"{say(right)} is one of {' / '.join(map(say, elements))}"
+        case pst.BinaryOp(op="contains", left=pst.Set() as choice, right=right):
+            return f"{say(right)} is one of {say(choice)}"
         case pst.BinaryOp(op=op, left=left, right=right):
             return f"{say(left)} {_SAYS.get(op, op)} {say(right)}"
         case _:
-            return type(node).__name__
+            return _say_value(node)
 
 
-def _say_attribute(node: pst.GetAttr, attr: str) -> str:
-    owner = node.base
+def _say_value(node: pst.Expr) -> str:
+    match node:
+        case pst.Var(name=name):
+            return _VARIABLES.get(name, name)
+        case pst.Set(elements=elements):
+            return " / ".join(map(say, elements))
+        case pst.EntityLit(value=uid):
+            return uid.id
+        case pst.StringLit(value=value) | pst.LongLit(value=value) | pst.BoolLit(value=value):
+            return str(value)
+        case _:
+            return f"a condition on {type(node).__name__}"
+
+
+def _say_attribute(owner: pst.Expr, attr: str) -> str:
     if attr in {"message", "label"}:
         return attr
-    if isinstance(owner, pst.GetAttr) and owner.attr in {"message", "agreement"}:
-        base = owner.attr
-    else:
-        base = say(owner)
-    words = _words(attr)
-    return f"{base} {words}" if words.split()[0] in {"is", "has", "allows"} else f"{base}'s {words}"
+    short = isinstance(owner, pst.GetAttr) and owner.attr == "agreement"
+    base, words = "agreement" if short else say(owner), _words(attr)
+    return f"{base} {words}" if words.startswith(("is ", "has ", "allows ")) else f"{base}'s {words}"
 
 
 def _words(attr: str) -> str:

@@ -4,6 +4,7 @@ Facts come from what was verified (`from_message.py`); they never hold content. 
 what a policy set says about partners (`registry.py`). Implements `docs/protocol/06-decisions.md` section 1.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -23,7 +24,7 @@ from hub.protocol.vocabulary import (
     Topic,
     Verb,
 )
-from hub.protocol.wire import CompartmentId, Count, Time, Wire, parse_wire
+from hub.protocol.wire import CompartmentId, Count, Time, Wire, parse_wire, write_wire
 
 PolicySetDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -84,13 +85,28 @@ class AddresseeFacts(Wire):
 
 
 class Inputs(Wire):
-    """Everything that one verdict follows from; it says nothing about any other addressee. `pol` is the set's digest."""
+    """Everything that one verdict follows from; it says nothing about another addressee. `pol` is the set's digest."""
 
     v: Literal[1]
     pol: PolicySetDigest
     msg: MessageFacts
     cmp: tuple[CompartmentFacts, ...]
     to: AddresseeFacts
+
+
+def write_inputs(
+    policies: str, message: MessageFacts, compartments: Sequence[CompartmentFacts], addressees: Sequence[AddresseeFacts]
+) -> list[bytes]:
+    """Return the inputs of each addressee's verdict, in their only spelling; `policies` is the set's digest.
+
+    They differ in their last member only, so the rest is written once.
+    """
+    if not addressees:
+        return []
+    tails = [write_wire(addressee) + b"}" for addressee in addressees]
+    whole = write_wire(Inputs(v=1, pol=policies, msg=message, cmp=tuple(compartments), to=addressees[0]))
+    head = whole.removesuffix(tails[0])
+    return [head + tail for tail in tails]
 
 
 def parse_inputs(data: bytes) -> Inputs:

@@ -6,12 +6,11 @@ decision. Implements `docs/protocol/06-decisions.md` section 3.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
 from datetime import date
 from typing import Final
 
 from hub.policy.duties import parse_duties
-from hub.policy.engine import Action, Rule, Schema, pst
+from hub.policy.engine import Action, Rule, Schema, children, pst
 from hub.protocol.errors import CodeListError, PolicySetError
 from hub.protocol.vocabulary import check_topic, nearest
 
@@ -38,22 +37,14 @@ def check_rules(rules: Sequence[Rule], schema: Schema, *, prefix: str, action: A
     for rule in rules:
         _check_notes(rule, prefix, action)
         _check_effect(rule, action, floor=floor)
-        for node in walk(rule.tree):
+        for node in _walk(rule.tree):
             _check_node(rule, node, schema)
 
 
-def walk(node: object) -> Iterator[object]:
-    """Yield a syntax tree's nodes."""
-    if isinstance(node, tuple):
-        for one in node:
-            yield from walk(one)
-    elif isinstance(node, dict):
-        for one in node.values():
-            yield from walk(one)
-    elif is_dataclass(node):
-        yield node
-        for field in fields(node):
-            yield from walk(getattr(node, field.name))
+def _walk(node: object) -> Iterator[object]:
+    yield node
+    for child in children(node):
+        yield from _walk(child)
 
 
 def _check_notes(rule: Rule, prefix: str, action: Action) -> None:
@@ -71,6 +62,10 @@ def _check_notes(rule: Rule, prefix: str, action: Action) -> None:
         raise PolicySetError(f"{rule.at}: @review is not a day, such as 2027-06-30") from None
     if rule.note("reason") and rule.note("reason") not in REASONS:
         raise PolicySetError(f"{rule.at}: @reason is none of {', '.join(REASONS)}")
+    _check_duty(rule, action)
+
+
+def _check_duty(rule: Rule, action: Action) -> None:
     if (action == "duty") != ("duty" in rule.tree.annotations):
         raise PolicySetError(f"{rule.at}: @duty belongs to every rule of hub/duties.cedar, and to no other")
     if action == "duty":

@@ -26,8 +26,8 @@ Reason = Literal[
     "policy/duty",
     "policy/fault",
 ]
-"""Why a compartment is withheld: the floor, no agreement in force, the originator's rules, the addressee's rules, a duty
-that nobody discharges, or a rule or fact that could not be evaluated."""
+"""Why a compartment is withheld: the floor, no agreement in force, the originator's rules, the addressee's rules, a
+duty that nobody discharges, or a rule or fact that could not be evaluated."""
 
 _RANK: Final[Mapping[Reason | None, int]] = {  # a fault counts first, then a release, then what came closest to one
     "policy/fault": 0,
@@ -127,18 +127,22 @@ class Hearing:
             groups.setdefault(standing.accept, []).append(place)
         for accept, places in groups.items():
             members = {self._place[place] for place in places}
+            settled: dict[tuple[object, ...], Ruling] = {}
             accepted = self._ask(accept, "accept", [question for question in going if question[0] in members])
             for place in places:
                 for label in labels:
                     asked = (self._place[place], label)
-                    self.rulings[place][label] = (
-                        self._accepted(self._standings[place], released[asked], accepted[asked], owed[asked])
-                        if released[asked].permitted
-                        else self._not_released(released[asked])
-                    )
+                    if not released[asked].permitted:
+                        self.rulings[place][label] = self._not_released(released[asked])
+                        continue
+                    standing, heard = self._standings[place], (released[asked], accepted[asked], owed[asked])
+                    key = (standing.candidate.agreement, standing.discharges, *map(id, heard))
+                    if key not in settled:
+                        settled[key] = self._accepted(standing, *heard)
+                    self.rulings[place][label] = settled[key]
 
     def _ask(self, rules: Slice, action: Action, asked: Sequence[Question]) -> dict[Question, Outcome]:
-        """Return the outcome of each question. Each part of the slice is asked once for all that it cannot tell apart."""
+        """Return the outcome of each question; each part of the slice is asked once for all it cannot tell apart."""
         answers: list[list[Outcome]] = [[] for _ in asked]
         members = dict.fromkeys(candidate for candidate, _ in asked)
         for part in rules.parts:

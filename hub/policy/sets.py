@@ -109,7 +109,7 @@ class PolicySet:
         self.store: Final[Store] = self.schema.store(
             [*map(partner_entity, self.partners.values()), *map(agreement_entity, self.agreements.values())]
         )
-        self._slices: Final[dict[tuple[str, ...], Slice]] = {}
+        self._slices: Final[dict[tuple[str, str], Slice]] = {}
         self._crowds: Final[dict[str, Crowd]] = {}
         self._near_misses: Final[dict[Slice, NearMisses]] = {}
 
@@ -129,11 +129,21 @@ class PolicySet:
 
     def release_slice(self, originator: str) -> Slice:
         """Return floor, adopted baselines and own outbound rules: all that decides what a partner's messages may do."""
-        return self._slice([*self._floor, *self._direction(originator, "outbound")])
+        return self._slice(originator, "outbound")
 
     def accept_slice(self, addressee: str) -> Slice:
         """Return adopted baselines and own inbound rules. Partners with the same rules share one slice."""
-        return self._slice(self._direction(addressee, "inbound"))
+        return self._slice(addressee, "inbound")
+
+    def _slice(self, code: str, direction: str) -> Slice:
+        if (code, direction) not in self._slices:
+            folders = self.partners[code].adopts
+            adopted = chain.from_iterable(self._baseline.get((folder, direction), ()) for folder in folders)
+            floor = self._floor if direction == "outbound" else ()
+            rules = (*floor, *adopted, *self._own.get((code, direction), ()))
+            known = (one for one in self._slices.values() if tuple(one.rules.values()) == rules)
+            self._slices[code, direction] = next(known, None) or Slice(rules)
+        return self._slices[code, direction]
 
     def crowd(self, originator: str, candidates: Collection[Candidate]) -> "Crowd":
         """Return a store that has these candidates of an originator; it is remembered, and begun anew when it is full.
@@ -156,17 +166,6 @@ class PolicySet:
         if rules not in self._near_misses:
             self._near_misses[rules] = NearMisses(rules)
         return self._near_misses[rules]
-
-    def _direction(self, code: str, direction: str) -> list[Rule]:
-        folders = self.partners[code].adopts
-        adopted = (self._baseline.get((folder, direction), ()) for folder in folders)
-        return [*chain.from_iterable(adopted), *self._own.get((code, direction), ())]
-
-    def _slice(self, rules: list[Rule]) -> Slice:
-        key = tuple(rule.id for rule in rules)
-        if key not in self._slices:
-            self._slices[key] = Slice(rules)
-        return self._slices[key]
 
 
 def digest_of(files: Mapping[str, bytes]) -> str:
@@ -196,7 +195,7 @@ def _check_paths(files: Mapping[str, bytes]) -> None:
     known = (*_FIXED, "README.md")
     for path in sorted(files):
         if path not in known and not any(pattern.match(path) for pattern in patterns):
-            folder, _, name = path.rpartition("/")
+            folder, _, _ = path.rpartition("/")
             names = [f"{folder}/{one}" for one in ("partner.toml", "outbound.cedar", "inbound.cedar") if folder]
             raise PolicySetError(f"{path}:1: no file of a policy set{nearest(path, [*known, *names])}")
         if (found := _PARTNER_RULES.match(path)) and f"partners/{found[1]}/partner.toml" not in files:

@@ -7,10 +7,9 @@ step 4.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from typing import Final
 
-from hub.policy.engine import Compiled, Rule, by_id, pst
+from hub.policy.engine import Compiled, Rule, by_id, children, pst
 from hub.policy.entities import FIELD_OF, Candidate
 
 _PARENTS: Final = "parents"  # the groups and the partner that an addressee is in
@@ -82,8 +81,6 @@ def _reads(rule: Rule) -> Iterator[str]:
     """Yield the attributes of the addressee that a rule reads, and `label` if it reads the compartment."""
     if not isinstance(rule.tree.principal, pst.ScopeAny):
         yield _PARENTS
-    if not isinstance(rule.tree.resource, pst.ScopeAny):
-        yield LABEL
     for clause in rule.tree.clauses:
         yield from reads_in(clause.expr)
 
@@ -104,14 +101,6 @@ def reads_in(node: object) -> Iterator[str]:
             yield from _ALL
         case pst.Var(name="resource"):
             yield LABEL
-        case tuple():
-            for one in node:
-                yield from reads_in(one)
-        case dict():
-            for one in node.values():
-                yield from reads_in(one)
-        case _ if is_dataclass(node):
-            for field in fields(node):
-                yield from reads_in(getattr(node, field.name))
         case _:
-            pass
+            for child in children(node):
+                yield from reads_in(child)

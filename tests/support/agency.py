@@ -205,7 +205,12 @@ class World:
         )
         keyring = keyring_of(partner)
         client = BrittleClient(
-            self._url, federation=FEDERATION, partner=partner, hub=HUB, signer=keyring.signer("sign", at=NOW), clock=self.clock
+            self._url,
+            federation=FEDERATION,
+            partner=partner,
+            hub=HUB,
+            signer=keyring.signer("sign", at=NOW),
+            clock=self.clock,
         )
         store = await stack.enter_async_context(await AgencyStore.open(folder / "agency.sqlite"))
         connector = Connector(

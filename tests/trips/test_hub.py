@@ -4,7 +4,7 @@ Not for: what policy decides, which is scripted here, nor the connector's own cl
 """
 
 import asyncio
-import gzip
+import io
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -114,7 +114,8 @@ class Line:
         return await self.send(method, path, body, self.headers(method, path, body))
 
     async def send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        async with self._http.request(method, self.url + path, data=body or None, headers=headers) as response:
+        data = io.BytesIO(body) if body else None
+        async with self._http.request(method, self.url + path, data=data, headers=headers) as response:
             return Answer(response.status, response.headers, await response.read())
 
 
@@ -409,11 +410,8 @@ async def test_a_hostile_proof_is_refused_and_not_an_accident(hub: Hub, part: in
 
 async def test_a_body_that_does_not_unpack_is_refused(hub: Hub) -> None:
     line = await hub.line()
-    for body in (b"not gzip", gzip.compress(b"x" * 100)[:-9]):
-        headers = line.headers("POST", MESSAGES, body) | {"Content-Encoding": "gzip"}
-        answer = await line.send("POST", MESSAGES, body, headers)
-        assert 400 <= answer.status < 500
-        assert b"gzip" not in answer.body
+    headers = line.headers("POST", MESSAGES, b"not gzip") | {"Content-Encoding": "gzip"}
+    (await line.send("POST", MESSAGES, b"not gzip", headers)).check_problem(RequestError, 400)
 
 
 async def test_the_directory_suspends_at_once(hub: Hub) -> None:

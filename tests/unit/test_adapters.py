@@ -44,26 +44,32 @@ def opened(draft: Draft, *, via: Via = "operation", verb: Verb = Verb.ALERT, **m
     """Return a draft as the addressee reads it after it came with all its compartments."""
     body = draft.body()
     kind = cast("Any", draft).kind
-    manifest = Manifest.model_construct(
-        iss="fr-customs",
-        mt=kind,
-        verb=verb,
-        thread=THREAD,
-        op=draft.operation,
-        purpose=draft.purpose,
-        offence=draft.offence,
-        basis=draft.basis,
-        pri=draft.priority,
-        status=draft.status,
-        topics=draft.facets(),
-        marks=draft.marks.model_copy(update=marks),
-    )
+    facts: dict[str, Any] = {
+        "iss": "fr-customs",
+        "mt": kind,
+        "verb": verb,
+        "thread": THREAD,
+        "op": draft.operation,
+        "purpose": draft.purpose,
+        "offence": draft.offence,
+        "basis": draft.basis,
+        "pri": draft.priority,
+        "status": draft.status,
+        "topics": draft.facets(),
+        "marks": draft.marks.model_copy(update=marks),
+    }
     compartments = {
         f"c{place}": ReadCompartment(label, fmt, data, parse_compartment(label, kind, data, fmt=fmt))
         for place, (label, fmt, data) in enumerate(body)
     }
     return OpenedMessage(
-        mh=MH, manifest=manifest, compartments=compartments, withheld={}, decisions=(), via=via, received_at=NOW
+        mh=MH,
+        manifest=Manifest.model_construct(**facts),
+        compartments=compartments,
+        withheld={},
+        decisions=(),
+        via=via,
+        received_at=NOW,
     )
 
 
@@ -93,7 +99,7 @@ def agency_with(folder: Path, register: str = "") -> Agency:
     return Agency(settings, cast("Any", type("Connector", (), {"keyring": keyring})()))
 
 
-# --- the exercise's table and registers --------------------------------------------------------------------------------
+# --- the exercise's table and registers ------------------------------------------------------------------------------
 
 
 def test_the_exercise_has_thirty_one_partners_and_each_has_rules() -> None:
@@ -126,7 +132,7 @@ def test_the_exercise_counts_a_double_report_once() -> None:
     assert all(answered.values()), "every register is of use"
 
 
-# --- customs -----------------------------------------------------------------------------------------------------------
+# --- customs ---------------------------------------------------------------------------------------------------------
 
 
 def test_customs_report_a_seizure_that_the_warning_caused() -> None:
@@ -200,7 +206,7 @@ async def test_a_missing_register_is_empty(tmp_path: Path) -> None:
     assert list(await customs.answer_as_customs(agency_with(tmp_path), opened(warning(3)))) == []
 
 
-# --- police ------------------------------------------------------------------------------------------------------------
+# --- police ----------------------------------------------------------------------------------------------------------
 
 PLACE: Final = '"place": {"country": "NL"}, "at": "2027-03-03T21:40+01:00"'
 
@@ -263,7 +269,7 @@ async def test_only_new_warnings_are_answered(tmp_path: Path, verb: Verb) -> Non
         assert list(await answer(agency, opened(warning(1), via="named", verb=verb))) == []
 
 
-# --- bureau ------------------------------------------------------------------------------------------------------------
+# --- bureau ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What `decide` says when something is missing, late, suspended, undone or broken: never an exception, always a deny."""
+"""What `decide` says when something is missing, late, suspended, undone or broken: a deny, never an exception."""
 
 import pytest
 

@@ -1,11 +1,12 @@
 """Cedar's dangers, each shown to fail closed behind `hub/policy/engine.py`."""
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any, Final
 
 import pytest
 
-from hub.policy.engine import Cell, Compiled, Outcome, Rule, Schema, Store, parse_rules
+from hub.policy.engine import ENGINE, Cell, Compiled, Outcome, Rule, Schema, Store, parse_rules
 from hub.policy.ruling import combine
 from hub.protocol.errors import PolicySetError
 
@@ -41,6 +42,10 @@ def _rules(*texts: str) -> Sequence[Rule]:
 def _ask(rules: Sequence[Rule], addressee: str = "de", compartment: str = "c0", store: Store | None = None) -> Outcome:
     (outcome,) = (store or _store()).ask(Compiled(rules), "release", [Cell(addressee, compartment)])
     return outcome
+
+
+def test_the_engine_is_the_one_that_decisions_are_recomputed_with() -> None:
+    assert f"cedarpy {version('cedarpy')}" == ENGINE
 
 
 def test_a_plain_permit_permits_and_says_which() -> None:

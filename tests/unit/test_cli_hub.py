@@ -1,0 +1,129 @@
+"""The hub's commands as an operator types them: exit codes, JSON, files, and the sentence when something is wrong."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hub.cli import exit_code, valise
+from hub.protocol import errors
+from tests.support.tree import ROOT
+
+
+@pytest.fixture(autouse=True)
+def _passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VALISE_PASSPHRASE", "an exercise only")
+
+
+def _run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(valise, [str(argument) for argument in arguments], catch_exceptions=True)
+
+
+def _json(*arguments: str | Path) -> dict[str, object]:
+    result = _run(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    value: dict[str, object] = json.loads(result.stdout)
+    return value
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Path:
+    folder = tmp_path / "office"
+    told = _json("exchange", "init", folder, "--name", "lantern", "--country", "FR", "--light-keystores")
+    assert told["federation"] == "lantern"
+    assert (folder / "root.json").is_file()
+    return folder
+
+
+def _enrol_hub(office: Path, tmp_path: Path) -> Path:
+    hub = tmp_path / "hub"
+    shared = ("--exchange", "lantern", "--root", office / "root.json", "--directory", office / "public")
+    told = _json("hub", "init", hub, "--code", "int-hub", "--name", "Hub", "--light-keystores", *shared)
+    request = hub / "int-hub.request"
+    assert told["request"] == str(request)
+    challenged = _run("partner", "challenge", office, request)
+    assert challenged.exit_code == 0
+    assert str(told["fingerprint"]) in challenged.stderr, "the officer compares the same fingerprint"
+    assert _run("hub", "answer", hub, hub / "int-hub.challenge").exit_code == 0
+    assert _json("partner", "enrol", office, request) == {"enrolled": ["int-hub"]}
+    return hub
+
+
+def test_a_hub_is_made_and_enrolled(office: Path, tmp_path: Path) -> None:
+    hub = _enrol_hub(office, tmp_path)
+    record = _json("partner", "show", office, "int-hub")
+    assert (record["kind"], record["status"]) == ("hub", "active")
+    assert isinstance(record["log_keys"], list)
+    assert len(record["log_keys"]) == 2
+    assert (hub / "keys.valise").stat().st_mode & 0o077 == 0, "only its owner reads the keystore"
+    assert "int-hub#s1" in _run("partner", "show", office, "int-hub").stdout
+
+
+def test_partners_are_suspended_and_keys_revoked(office: Path, tmp_path: Path) -> None:
+    _enrol_hub(office, tmp_path)
+    assert _run("partner", "suspend", office, "int-hub").exit_code == 0
+    assert _json("partner", "show", office, "int-hub")["status"] == "suspended"
+    assert _run("partner", "resume", office, "int-hub").exit_code == 0
+    assert _run("partner", "revoke", office, "int-hub#s1", "--since", "1800000000").exit_code == 0
+    keys = _json("partner", "show", office, "int-hub")["keys"]
+    assert isinstance(keys, list)
+    assert {key["kid"]: key["revoked_at"] for key in keys}["int-hub#s1"] == 1_800_000_000
+    assert isinstance(_run("partner", "show", office, "fr-customs").exception, errors.UnknownPartnerError)
+
+
+def test_a_policy_set_is_published_and_the_directory_renewed(office: Path, tmp_path: Path) -> None:
+    digest = _json("exchange", "policies", office, ROOT / "policies")["policies"]
+    assert isinstance(digest, str)
+    assert list((office / "public" / "targets" / "policies").glob(f"*.{digest}.json"))
+    assert _run("exchange", "renew", office).exit_code == 0
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert isinstance(_run("exchange", "policies", office, empty).exception, errors.PolicySetError)
+
+
+def test_nothing_is_founded_or_made_twice(office: Path, tmp_path: Path) -> None:
+    again = _run("exchange", "init", office, "--name", "lantern", "--light-keystores")
+    assert isinstance(again.exception, errors.SetupError)
+    hub = _enrol_hub(office, tmp_path)
+    shared = ("--exchange", "lantern", "--root", office / "root.json", "--directory", office / "public")
+    again = _run("hub", "init", hub, "--code", "int-hub", "--name", "Hub", *shared)
+    assert isinstance(again.exception, errors.SetupError)
+
+
+def _process(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "hub.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_person_gets_a_sentence_a_code_and_an_exit_code(tmp_path: Path) -> None:
+    file = tmp_path / "evidence.json"
+    file.write_text("{}")
+    refused = _process("verify", file, "--anchors", file)
+    assert refused.returncode == 6
+    assert errors.EvidenceFormatError.sentence in refused.stderr
+    assert errors.EvidenceFormatError.code in refused.stderr
+    assert "Traceback" not in refused.stderr
+    missing = _process("verify", tmp_path / "no.json", "--anchors", file)
+    assert missing.returncode == 1
+    assert "no.json" in missing.stderr
+    usage = _process("verify")
+    assert usage.returncode == 2
+    assert "Usage:" in usage.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.SetupError, 1),
+        (errors.DeniedError, 3),
+        (errors.NotFoundError, 4),
+        (errors.UnreachableError, 5),
+        (errors.BadSignatureError, 6),
+        (errors.ConsistencyError, 6),
+    ],
+)
+def test_exit_codes(error: type[errors.ValiseError], code: int) -> None:
+    assert exit_code(error()) == code
