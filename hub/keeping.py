@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from hub.policy.sets import PolicySet, unbundle
+from hub.policy.sets import PolicySet
 from hub.protocol.directory import Directory
 from hub.protocol.errors import DirectoryError, PolicyError, SetupError, StaleDirectoryError, UnknownPolicySetError
 from hub.protocol.wire import parse_wire, write_wire
+from hub.verify.published import load_published
 from hub.verify.trust import Seen, TrustedDirectory, refresh_directory
 
 _LOG: Final = logging.getLogger("valise.hub")
@@ -64,7 +65,7 @@ class Keeper:
         trusted, files = await refresh_directory(self._fetch, self._anchor, now=now, seen=seen, known=self._files)
         newest = max(trusted.policies, key=lambda bundle: bundle.version, default=None)
         if newest is not None and (self._policies is None or newest.digest != self._policies.digest):
-            self._policies = PolicySet.load(unbundle(newest.data))
+            self._policies = load_published(newest)
         self._files, self._trusted = files, trusted
         if trusted.seen != seen:
             await asyncio.to_thread(self._remember, trusted.seen)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from connectors.kit.files import read_private, write_private
-from hub.policy.sets import PolicySet, unbundle
+from hub.policy.sets import PolicySet
 from hub.protocol.directory import Directory
 from hub.protocol.encoding import lp, parse_frame
 from hub.protocol.errors import (
@@ -26,6 +26,7 @@ from hub.protocol.errors import (
     UntrustedDirectoryError,
 )
 from hub.protocol.wire import parse_wire, write_wire
+from hub.verify.published import load_published
 from hub.verify.trust import Seen, TrustedDirectory, refresh_directory, verify_directory
 
 _MAX_MEMORY: Final = 256 * 1024 * 1024  # bytes; every partner's record and every policy set of years
@@ -139,7 +140,7 @@ class HubMirror:
         if self._beliefs is not None and self._beliefs.policies.digest == newest.digest:
             policies = self._beliefs.policies
         else:
-            policies = PolicySet.load(unbundle(newest.data))
+            policies = load_published(newest)
         self._expires, self._beliefs = trusted.expires, Beliefs(trusted.directory, policies)
 
     async def _fetch(self, path: str, limit: int) -> bytes | None:

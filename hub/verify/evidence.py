@@ -13,7 +13,6 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from hub.policy.decide import Verdict, recompute
-from hub.policy.sets import PolicySet, unbundle
 from hub.protocol.audience import Leaf, Place, check_leaf, parse_leaf
 from hub.protocol.copy import verify_chain
 from hub.protocol.directory import Directory
@@ -44,6 +43,7 @@ from hub.protocol.wire import Count, Digest, Time, Wire, parse_wire
 from hub.tlog.checkpoint import Checkpoint, verify_checkpoint
 from hub.tlog.entry import commit, write_entry
 from hub.tlog.note import parse_key
+from hub.verify.published import load_published
 from hub.verify.repository import Scope
 from hub.verify.trust import TrustedDirectory, verify_directory
 
@@ -240,11 +240,9 @@ def _recompute(file: EvidenceFile, trusted: TrustedDirectory, decision: Decision
     found = next((bundle for bundle in trusted.policies if bundle.digest == decision.pol), None)
     if found is None:
         return None
-    policies = PolicySet.load(unbundle(found.data))
-    verdict = recompute(policies, inputs)
+    verdict = recompute(load_published(found), inputs)
     same = (
-        policies.digest == decision.pol
-        and verdict.to == decision.to
+        verdict.to == decision.to
         and decision.rel == tuple(cid for cid in verdict.released if cid in leaf.w)
         and verdict.rules == decision.rules
         and verdict.duties == decision.duties

@@ -21,21 +21,19 @@ from hub.protocol.errors import (
     NotFoundError,
     ValiseError,
 )
-from hub.protocol.keyring import Keyring
 from hub.protocol.strictjson import parse_json, write_json
 from hub.verify.evidence import MAX_EVIDENCE, verify_evidence
 from hub.verify.findings import describe
 from tests.support.agency import warning_draft
+from tests.support.exercise import Exercise
 from tests.support.office import PASSPHRASE
 
 WORD = SecretStr(PASSPHRASE)
 TO = ("de-customs", "de-police")
 
-Published = tuple[RegistryOffice, dict[str, Keyring]]
-
 
 @pytest.fixture
-async def evidence(folders: dict[str, Path], published: Published) -> bytes:
+async def evidence(folders: dict[str, Path], exercise: Exercise) -> bytes:
     """The evidence that de-customs opened a warning of fr-customs."""
     async with Agency.open(folders["fr-customs"], passphrase=WORD) as customs:
         now = int(time.time())
@@ -50,18 +48,18 @@ async def evidence(folders: dict[str, Path], published: Published) -> bytes:
         sent = await customs.send(warning_draft(operation="exercise-lantern"), to=TO)
         async with Agency.open(folders["de-customs"], passphrase=WORD) as other:
             assert (await other.receive_once()).opened == (sent.mh,)
-        data, _ = await make_evidence(customs.connector, sent.mh, "de-customs", anchor=published[0].anchor)
-        unsigned, verified = await make_evidence(customs.connector, sent.mh, "de-police", anchor=published[0].anchor)
+        data, _ = await make_evidence(customs.connector, sent.mh, "de-customs", anchor=exercise.anchor)
+        unsigned, verified = await make_evidence(customs.connector, sent.mh, "de-police", anchor=exercise.anchor)
         assert verified.receipt is None
         assert "there is no receipt" in describe(verified).does_not_prove[0]
         assert len(unsigned) < MAX_EVIDENCE
         with pytest.raises(NotFoundError):
-            await make_evidence(customs.connector, sent.mh, "int-bureau", anchor=published[0].anchor)
+            await make_evidence(customs.connector, sent.mh, "int-bureau", anchor=exercise.anchor)
     return data
 
 
-async def test_it_says_what_it_proves(evidence: bytes, published: Published) -> None:
-    verified = verify_evidence(evidence, published[0].anchor)
+async def test_it_says_what_it_proves(evidence: bytes, exercise: Exercise) -> None:
+    verified = verify_evidence(evidence, exercise.anchor)
     said = " ".join(describe(verified).proves)
     assert "signed this warning (status: exercise)" in said
     assert "received it, opened it and signed for it" in said
@@ -75,9 +73,9 @@ async def test_it_holds_no_content(evidence: bytes) -> None:
     assert b"CSQU3054383" not in evidence
 
 
-async def test_no_part_of_it_can_change(evidence: bytes, published: Published) -> None:
+async def test_no_part_of_it_can_change(evidence: bytes, exercise: Exercise) -> None:
     """Every leaf of the file, changed by one step, is refused - but the time of making, which proves nothing."""
-    anchor, file = published[0].anchor, parse_json(evidence)
+    anchor, file = exercise.anchor, parse_json(evidence)
     changed = 0
     for path in _leaves(file):
         if path == ("made_at",):
@@ -90,25 +88,25 @@ async def test_no_part_of_it_can_change(evidence: bytes, published: Published) -
     assert changed > 50
 
 
-async def test_the_originators_date_cannot_change(evidence: bytes, published: Published) -> None:
+async def test_the_originators_date_cannot_change(evidence: bytes, exercise: Exercise) -> None:
     file = parse_json(evidence)
     header, payload, signature = file["manifest"].split(".")
     signed = bytearray(decode_b64url(payload))
     signed[signed.index(b'"exp":') - 2] ^= 1
     file["manifest"] = f"{header}.{encode_b64url(bytes(signed))}.{signature}"
     with pytest.raises(BadSignatureError):
-        verify_evidence(write_json(file), published[0].anchor)
+        verify_evidence(write_json(file), exercise.anchor)
 
 
-async def test_parts_of_two_deliveries_do_not_mix(evidence: bytes, published: Published) -> None:
+async def test_parts_of_two_deliveries_do_not_mix(evidence: bytes, exercise: Exercise) -> None:
     file = parse_json(evidence)
     file["proof"]["receipt"], file["proof"]["accept"] = file["proof"]["accept"], file["proof"]["accept"]
     with pytest.raises(ValiseError):
-        verify_evidence(write_json(file), published[0].anchor)
+        verify_evidence(write_json(file), exercise.anchor)
     file = parse_json(evidence)
     file["proof"]["to"] = "de-police"
     with pytest.raises(EvidenceMismatchError):
-        verify_evidence(write_json(file), published[0].anchor)
+        verify_evidence(write_json(file), exercise.anchor)
 
 
 async def test_another_exchanges_anchor_is_refused(evidence: bytes, tmp_path: Path) -> None:

@@ -12,11 +12,10 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.kit.agency import Agency
-from hub.authority.exchange import RegistryOffice
 from hub.protocol.errors import PassphraseError, SetupError, UnreachableError
-from hub.protocol.keyring import Keyring
 from hub.protocol.vocabulary import Label
 from tests.support.agency import feedback_draft, warning_draft
+from tests.support.exercise import Exercise
 from tests.support.office import PASSPHRASE
 
 WORD: Final = SecretStr(PASSPHRASE)
@@ -101,7 +100,7 @@ async def test_an_operation_and_a_subscription_lead_to_addressees(folders: dict[
 
 
 async def test_an_agency_opens_without_its_hub_once_it_believes_something(
-    published: tuple[RegistryOffice, dict[str, Keyring]], folders: dict[str, Path]
+    exercise: Exercise, folders: dict[str, Path]
 ) -> None:
     async with Agency.open(folders["fr-customs"], passphrase=WORD) as agency:
         believed = agency.connector.directory.digest
@@ -116,7 +115,7 @@ async def test_an_agency_opens_without_its_hub_once_it_believes_something(
     with pytest.raises(UnreachableError):
         async with Agency.open(folders["fr-customs"], passphrase=WORD):
             pass
-    assert published[0].anchor
+    assert exercise.anchor
 
 
 async def test_a_wrong_folder_is_named(folders: dict[str, Path], tmp_path: Path) -> None:

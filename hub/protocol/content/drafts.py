@@ -264,13 +264,14 @@ def _kind(value: Any) -> MessageKind:  # noqa: ANN401 - anything may have been w
 
 
 def parse_draft(data: bytes) -> WarningDraft | FeedbackDraft | SeizureDraft:
-    """Return a draft that has checked itself.
+    """Return a draft that has checked itself. White space round it, as editors leave it, does no harm.
 
     Raises:
         JsonError: not strict JSON.
         ContentError: a field is missing or wrong, or a leaf of it: CodeListError, CheckDigitError. `field` says where,
             beginning with the compartment's label.
     """
+    data = data.strip()
     shape = _DRAFTS[list(MessageKind).index(_kind(parse_json(data)))]
     try:
         return parse_content(shape, data, most=MAX_DRAFT)
