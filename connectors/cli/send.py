@@ -7,7 +7,7 @@ page: `docs/trips/send.md`.
 import asyncio
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -21,7 +21,7 @@ from connectors.kit.audience import Audience
 from connectors.kit.send import Addressing, kind_of
 from hub.protocol.content import Draft, parse_draft
 from hub.protocol.errors import ContentError, JsonError, SetupError
-from hub.protocol.vocabulary import MessageKind
+from hub.protocol.vocabulary import MessageKind, Verb
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _Drafts = Sequence[tuple[str, Draft]]  # where each was written, and the draft
@@ -48,15 +48,29 @@ def _sending(command: _Command) -> _Command:
 @click.command(epilog="Example: valise warn fr-customs warnings.jsonl --operation --subscribers --dry-run")
 @FOLDER
 @click.argument("files", nargs=-1, required=True, type=_FILE)
+@click.option("--update", metavar="MH", help="The drafts update this own warning.")
+@click.option("--cancel", metavar="MH", help="The drafts cancel this own warning.")
 @_sending
-def warn(*, folder: Path, files: tuple[Path, ...], dry_run: bool, as_json: bool, **addressing: Any) -> None:  # noqa: ANN401 - the options of `_addressing`
+def warn(
+    *,
+    folder: Path,
+    files: tuple[Path, ...],
+    update: str | None,
+    cancel: str | None,
+    dry_run: bool,
+    as_json: bool,
+    **addressing: Any,  # noqa: ANN401 - the options of `_addressing`
+) -> None:
     """Send the warnings in FILES from the agency in FOLDER.
 
     A file is one draft in JSON, or with the ending .jsonl one draft on each line. Every draft is checked before the
-    first is sent.
+    first is sent. When the hub is away they wait in the outbox, and the connector sends them.
     """
+    if update and cancel:
+        raise click.UsageError("a warning is updated or cancelled, not both")
+    relation = Relation(update or cancel, Verb.UPDATE if update else Verb.CANCEL if cancel else Verb.ALERT)
     drafts = read_drafts(files, MessageKind.WARNING)
-    _run(folder, drafts, Addressing(**addressing), answers=None, dry_run=dry_run, as_json=as_json)
+    _run(folder, drafts, Addressing(**addressing), relation, dry_run=dry_run, as_json=as_json)
 
 
 @click.command(epilog="Example: valise feedback de-customs MH feedback.json --subscribers")
@@ -78,7 +92,7 @@ def feedback(
     The answer's marks become at least as strict as those of the message.
     """
     drafts = read_drafts(files, MessageKind.FEEDBACK)
-    _run(folder, drafts, Addressing(**addressing), answers=mh, dry_run=dry_run, as_json=as_json)
+    _run(folder, drafts, Addressing(**addressing), Relation(mh), dry_run=dry_run, as_json=as_json)
 
 
 @click.command(epilog="Example: valise seizure de-customs MH seizure.json --subscribers")
@@ -100,7 +114,7 @@ def seizure(
     The figures for the operation's statistics are made from the seizure.
     """
     drafts = read_drafts(files, MessageKind.SEIZURE)
-    _run(folder, drafts, Addressing(**addressing), answers=mh, dry_run=dry_run, as_json=as_json)
+    _run(folder, drafts, Addressing(**addressing), Relation(mh), dry_run=dry_run, as_json=as_json)
 
 
 @click.command(epilog="Example: valise audience fr-customs warning.json --to ke-customs --operation")
@@ -111,7 +125,7 @@ def seizure(
 @json_option
 def audience(*, folder: Path, file: Path, answers: str | None, as_json: bool, **addressing: Any) -> None:  # noqa: ANN401 - the options of `_addressing`
     """Show who would get the draft in FILE, what would be withheld from whom, and by which rule; nothing is sent."""
-    _run(folder, read_drafts([file], None), Addressing(**addressing), answers=answers, dry_run=True, as_json=as_json)
+    _run(folder, read_drafts([file], None), Addressing(**addressing), Relation(answers), dry_run=True, as_json=as_json)
 
 
 # --- drafts ----------------------------------------------------------------------------------------------------------
@@ -155,14 +169,27 @@ def _parse(where: str, data: bytes, kind: MessageKind | None) -> Draft:
 # --- sending ---------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """The message that a draft is about, if any, and what it does to it: `alert` answers or begins."""
+
+    mh: str | None = None
+    verb: Verb = Verb.ALERT
+
+    @property
+    def answers(self) -> str | None:
+        """The message that is answered."""
+        return self.mh if self.verb is Verb.ALERT else None
+
+
 def _run(
-    folder: Path, drafts: _Drafts, addressing: Addressing, *, answers: str | None, dry_run: bool, as_json: bool
+    folder: Path, drafts: _Drafts, addressing: Addressing, relation: Relation, *, dry_run: bool, as_json: bool
 ) -> None:
     """Look or send; when sending breaks off, what was sent is shown all the same."""
     done: list[dict[str, Any]] = []
     texts: list[Any] = []
     try:
-        asyncio.run(_each(folder, drafts, addressing, answers, _Outcome(dry_run=dry_run, done=done, texts=texts)))
+        asyncio.run(_each(folder, drafts, addressing, relation, _Outcome(dry_run=dry_run, done=done, texts=texts)))
     finally:
         if done:
             show({"audiences" if dry_run else "sent": done}, *texts, as_json=as_json)
@@ -188,15 +215,16 @@ class _Outcome:
             self._texts.append(f"{mh}  {kind_of(draft)}, {where}\n  {summary}")
 
 
-async def _each(folder: Path, drafts: _Drafts, addressing: Addressing, answers: str | None, outcome: _Outcome) -> None:
+async def _each(folder: Path, drafts: _Drafts, addressing: Addressing, relation: Relation, outcome: _Outcome) -> None:
+    """Send first and look then: a message is in the outbox before anything can go wrong."""
     label = f"{'Asking about' if outcome.dry_run else 'Sending'} {counted(len(drafts), 'message')}"
     async with open_agency(folder) as agency:
         with click.progressbar(
             drafts, label=label, file=sys.stderr, hidden=len(drafts) == 1 or not sys.stderr.isatty()
         ) as waiting:
             for where, draft in waiting:
-                audience = await _look(agency, draft, addressing, answers)
-                mh = None if outcome.dry_run else await _send(agency, draft, addressing, answers)
+                mh = None if outcome.dry_run else await _send(agency, draft, addressing, relation)
+                audience = await _look(agency, draft, addressing, relation.answers)
                 outcome.add(where, draft, audience, addressing.leave_out, mh)
 
 
@@ -210,7 +238,10 @@ async def _look(agency: Agency, draft: Draft, addressing: Addressing, answers: s
     )
 
 
-async def _send(agency: Agency, draft: Draft, addressing: Addressing, answers: str | None) -> str:
+async def _send(agency: Agency, draft: Draft, addressing: Addressing, relation: Relation) -> str:
     given = asdict(addressing)
-    sent = await (agency.send(draft, **given) if answers is None else agency.answer(answers, draft, **given))
-    return sent.mh
+    if relation.mh is None:
+        return (await agency.send(draft, **given)).mh
+    if relation.verb is Verb.ALERT:
+        return (await agency.answer(relation.mh, draft, **given)).mh
+    return (await agency.replace(relation.mh, draft, verb=relation.verb, **given)).mh

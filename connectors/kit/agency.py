@@ -184,6 +184,7 @@ class Agency:
         to: Sequence[str] = (),
         operation: bool = False,
         subscribers: bool = False,
+        leave_out: Sequence[str] = (),
     ) -> Sent:
         """Send an update or cancellation of an own message.
 
@@ -192,7 +193,8 @@ class Agency:
             ValiseError: as `send`.
         """
         replaced = await self._reference(mh)
-        return await self._send(draft, Addressing(to, operation, subscribers), verb=verb, replaces=replaced)
+        addressing = Addressing(to, operation, subscribers, leave_out)
+        return await self._send(draft, addressing, verb=verb, replaces=replaced)
 
     async def _send(
         self,

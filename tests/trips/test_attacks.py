@@ -15,11 +15,10 @@ from hub.broker.exchange import Exchange
 from hub.broker.notary import log_origin
 from hub.broker.submit import submit
 from hub.protocol import sealing
-from hub.protocol.copy import VerifiedCopy, open_copy, verify_copy
+from hub.protocol.copy import open_copy, verify_copy
 from hub.protocol.directory import Directory
 from hub.protocol.encoding import decode_b64url, encode_b64url, lp, pad, parse_frame
 from hub.protocol.enrolment import request_enrolment
-from hub.protocol.envelope import write_copy
 from hub.protocol.errors import (
     AudienceError,
     BadSignatureError,
@@ -50,11 +49,11 @@ from hub.protocol.hazmat import EncryptionKey, SigningKey, random_bytes, sha256
 from hub.protocol.manifest import CLOCK_SKEW, parse_manifest, sign_manifest
 from hub.protocol.marks import Marks
 from hub.protocol.sealing import open_compartment
-from hub.protocol.statements import DECISION_TYP, Batch, Decision, WithheldDigest, sign_batch, statement_digest
+from hub.protocol.statements import DECISION_TYP, Decision, WithheldDigest, statement_digest
 from hub.protocol.strictjson import parse_json, write_json
 from hub.protocol.submission import VerifiedEnvelope, verify_submission
 from hub.protocol.vocabulary import Label, Verb
-from hub.protocol.wire import parse_wire, write_wire
+from hub.protocol.wire import write_wire
 from hub.store.sqlite import SqliteStore
 from hub.tlog.checkpoint import Checkpoint
 from hub.tlog.witness import check_growth
@@ -67,12 +66,10 @@ from tests.support.exchange import (
     FileSigner,
     accept_in,
     acceptance,
-    decide,
     make_directory,
     message_id,
     opener_of,
     record_of,
-    seal_warning,
     sign_as_hub,
     signer_of,
     verified,
@@ -82,9 +79,8 @@ from tests.support.memory_store import MemoryStore
 from tests.support.office import FEDERATION as OFFICE_FEDERATION
 from tests.support.office import found_office, keys_of, record_for
 from tests.support.stores import open_sqlite
+from tests.support.tampering import OTHER, TO, Copy, full_frame, prove
 
-TO = "de-customs"
-OTHER = "de-police"
 SECOND_HUB = "zz-hub"
 
 
@@ -95,51 +91,7 @@ def directory() -> Directory:
 
 @pytest.fixture(scope="module")
 def envelope(directory: Directory) -> VerifiedEnvelope:
-    return verified(directory, _frame(directory))
-
-
-def _frame(directory: Directory, **message: Any) -> bytes:
-    places = range(len(BODY))
-    message = {"to": {TO: places, OTHER: places}, "seq": 1, "compartments": BODY, **message}
-    return seal_warning(directory, **message)
-
-
-def _prove(decision: Decision, *, signer: FileSigner | None = None, typ: str = DECISION_TYP, at: int = NOW) -> bytes:
-    batch = Batch([(typ, write_wire(decision))], federation=FEDERATION, hub=decision.hub, at=at)
-    jws = sign_as_hub(batch.payload) if signer is None else _sign_batch(batch.payload, signer)
-    return batch.prove(0, jws)
-
-
-def _sign_batch(payload: bytes, signer: FileSigner) -> str:
-    return sign_batch(payload, signer)
-
-
-class Copy:
-    """One addressee's copy in its pieces, for an attacker to take apart and put together otherwise."""
-
-    def __init__(self, envelope: VerifiedEnvelope, *, to: str = TO, released: Sequence[str] | None = None) -> None:
-        entries, copies = decide(envelope, None if released is None else {to: released})
-        self.manifest = envelope.jws
-        self.second = envelope.second
-        self.decision = next(parse_wire(Decision, entry.payload) for entry in entries if entry.to == to)
-        self.proven = [_prove(self.decision)]
-        self.part: dict[str, Any] = parse_json(next(copy.part for copy in copies if copy.to == to))
-        kept = [n for n, one in enumerate(envelope.disclosures) if one.descriptor.id in self.decision.rel]
-        self.disclosures = [envelope.disclosures[n].text for n in kept]
-        self.blobs = [envelope.blobs[n] for n in kept]
-
-    def frame(self) -> bytes:
-        return write_copy(
-            manifest=self.manifest,
-            second=self.second,
-            disclosures=self.disclosures,
-            part=write_json(self.part),
-            decisions=self.proven,
-            blobs=self.blobs,
-        )
-
-    def verify(self, directory: Directory, *, addressee: str = TO, hub: str = HUB, now: int = NOW) -> VerifiedCopy:
-        return verify_copy(self.frame(), directory, addressee=addressee, hub=hub, federation=FEDERATION, now=now)
+    return verified(directory, full_frame(directory))
 
 
 def test_an_honest_copy_opens(directory: Directory, envelope: VerifiedEnvelope) -> None:
@@ -222,7 +174,7 @@ def _second(first: Decision, **changes: Any) -> Decision:
 
 
 def _by_second_hub(decision: Decision) -> bytes:
-    return _prove(decision, signer=signer_of(SECOND_HUB))
+    return prove(decision, signer=signer_of(SECOND_HUB))
 
 
 def _narrowed(copy: Copy, envelope: VerifiedEnvelope) -> Decision:
@@ -279,7 +231,7 @@ def test_another_addressees_decision(directory: Directory, envelope: VerifiedEnv
 def test_a_partner_that_is_no_hub_cannot_decide(directory: Directory, envelope: VerifiedEnvelope) -> None:
     copy = Copy(envelope)
     forged = copy.decision.model_copy(update={"hub": "ke-customs"})
-    copy.proven = [_prove(forged, signer=signer_of("ke-customs"))]
+    copy.proven = [prove(forged, signer=signer_of("ke-customs"))]
     with pytest.raises(WrongOriginatorError):
         copy.verify(directory)
 
@@ -300,17 +252,17 @@ def test_a_compartment_both_released_and_withheld(directory: Directory, envelope
         copy = Copy(envelope, released=None if is_delivered else ("c0", "c1", "c2"))
         full = Copy(envelope)
         both = (WithheldDigest(d=envelope.disclosures[3].digest, rc="policy/floor"),)
-        copy.proven = [_prove(full.decision.model_copy(update={"wh": both}))]
+        copy.proven = [prove(full.decision.model_copy(update={"wh": both}))]
         with pytest.raises(WithheldMismatchError):
             copy.verify(directory)
 
 
 def test_decision_dated_ahead(directory: Directory, envelope: VerifiedEnvelope) -> None:
     copy = Copy(envelope)
-    copy.proven = [_prove(copy.decision, at=NOW + CLOCK_SKEW + 1)]
+    copy.proven = [prove(copy.decision, at=NOW + CLOCK_SKEW + 1)]
     with pytest.raises(KeyNotValidError):
         copy.verify(directory)
-    copy.proven = [_prove(copy.decision.model_copy(update={"iat": NOW + 1}))]
+    copy.proven = [prove(copy.decision.model_copy(update={"iat": NOW + 1}))]
     with pytest.raises(NotYetValidError):
         copy.verify(directory)
 
@@ -332,7 +284,7 @@ def test_second_hub_drops_a_duty(directory: Directory, envelope: VerifiedEnvelop
     for kept in (("no-onward", "retention-days:30"), ("retention-days:30",)):
         copy = Copy(envelope)
         owing = copy.decision.model_copy(update={"duties": ("no-onward", "retention-days:30")})
-        copy.proven = [_prove(owing), _by_second_hub(_second(owing, duties=kept))]
+        copy.proven = [prove(owing), _by_second_hub(_second(owing, duties=kept))]
         if kept == owing.duties:
             assert copy.verify(both, hub=SECOND_HUB).decisions[-1].duties == kept
         else:
@@ -361,7 +313,7 @@ def test_duplicated_disclosure(directory: Directory, envelope: VerifiedEnvelope)
 
 
 def test_foreign_disclosure(directory: Directory, envelope: VerifiedEnvelope) -> None:
-    copy, foreign = Copy(envelope), Copy(verified(directory, _frame(directory, seq=2)))
+    copy, foreign = Copy(envelope), Copy(verified(directory, full_frame(directory, seq=2)))
     copy.disclosures[0], copy.blobs[0] = foreign.disclosures[0], foreign.blobs[0]
     with pytest.raises(DigestError):
         copy.verify(directory)
@@ -380,7 +332,7 @@ def test_surreptitious_forwarding(directory: Directory, envelope: VerifiedEnvelo
 def test_surreptitious_forwarding_with_a_colluding_hub(directory: Directory, envelope: VerifiedEnvelope) -> None:
     """Even a hub that signs the decision cannot make the originator have addressed somebody."""
     copy = Copy(envelope)
-    copy.proven = [_prove(copy.decision.model_copy(update={"to": "ke-customs"}))]
+    copy.proven = [prove(copy.decision.model_copy(update={"to": "ke-customs"}))]
     with pytest.raises(NotAddressedError):
         copy.verify(directory, addressee="ke-customs")
     invented = decode_b64url(copy.part["l"]).replace(TO.encode(), b"ke-customs")
@@ -396,14 +348,14 @@ def test_resigning_someone_elses_ciphertext(directory: Directory, envelope: Veri
     jws = sign_manifest(stolen, signer_of("ke-customs"))
     copy = Copy(envelope)
     copy.manifest = jws
-    copy.proven = [_prove(copy.decision.model_copy(update={"mh": parse_manifest(jws)[1].digest}))]
+    copy.proven = [prove(copy.decision.model_copy(update={"mh": parse_manifest(jws)[1].digest}))]
     with pytest.raises(OpenError):
         open_copy(copy.verify(directory), opener_of(TO))
 
 
 def test_uploading_for_another_originator(directory: Directory) -> None:
     with pytest.raises(ValiseError):
-        verify_submission(_frame(directory), directory, originator=TO, federation=FEDERATION, now=NOW)
+        verify_submission(full_frame(directory), directory, originator=TO, federation=FEDERATION, now=NOW)
 
 
 # --- signatures ----------------------------------------------------------------------------------------------------
@@ -432,19 +384,19 @@ def demanding() -> Directory:
 
 
 def test_two_signatures_pass(demanding: Directory) -> None:
-    envelope = verified(demanding, _frame(demanding, second=_second_signer()))
+    envelope = verified(demanding, full_frame(demanding, second=_second_signer()))
     assert Copy(envelope).verify(demanding).mh == envelope.mh
 
 
 def test_stripped_second_signature(demanding: Directory) -> None:
-    copy = Copy(verified(demanding, _frame(demanding, second=_second_signer())))
+    copy = Copy(verified(demanding, full_frame(demanding, second=_second_signer())))
     copy.second = None
     with pytest.raises(MissingSignatureError):
         copy.verify(demanding)
 
 
 def test_flipped_second_signature(demanding: Directory) -> None:
-    copy = Copy(verified(demanding, _frame(demanding, second=_second_signer())))
+    copy = Copy(verified(demanding, full_frame(demanding, second=_second_signer())))
     assert copy.second is not None
     header, _, signature = copy.second.split(".")
     raw = bytearray(decode_b64url(signature))
@@ -456,7 +408,7 @@ def test_flipped_second_signature(demanding: Directory) -> None:
 
 def test_ed25519_only_where_directory_demands_both(demanding: Directory) -> None:
     with pytest.raises(MissingSignatureError):
-        verified(demanding, _frame(demanding))
+        verified(demanding, full_frame(demanding))
 
 
 def _with_header(jws: str, **members: str) -> str:
@@ -486,7 +438,7 @@ def test_type_confusion(directory: Directory, envelope: VerifiedEnvelope) -> Non
 
 def test_another_partners_key(directory: Directory) -> None:
     with pytest.raises(WrongOriginatorError):
-        verified(directory, _frame(directory, signer=signer_of("ke-customs")))
+        verified(directory, full_frame(directory, signer=signer_of("ke-customs")))
 
 
 def test_expired(directory: Directory, envelope: VerifiedEnvelope) -> None:
@@ -496,7 +448,7 @@ def test_expired(directory: Directory, envelope: VerifiedEnvelope) -> None:
 
 def test_other_federation(directory: Directory) -> None:
     with pytest.raises(WrongFederationError):
-        verified(directory, _frame(directory, fed="another-exchange"))
+        verified(directory, full_frame(directory, fed="another-exchange"))
 
 
 # --- what one hub is shown in another order, or twice ----------------------------------------------------------------
@@ -518,12 +470,12 @@ async def _take(exchange: Exchange, frame: bytes, originator: str = "fr-customs"
 
 async def test_replay(directory: Directory, exchange: Exchange) -> None:
     """The same bytes get the same accept and no second copy; other bytes under the same name are refused."""
-    frame = _frame(directory)
+    frame = full_frame(directory)
     accepts = [await submit(exchange, "fr-customs", frame) for _ in range(3)]
     assert len(set(accepts)) == 1
     assert len(await exchange.store.waiting(TO, limit=10)) == 1
     with pytest.raises(ReplayError):
-        await submit(exchange, "fr-customs", _frame(directory, seq=2, jti=message_id(1)))
+        await submit(exchange, "fr-customs", full_frame(directory, seq=2, jti=message_id(1)))
     assert len(await exchange.store.waiting(TO, limit=10)) == 1
     late = Exchange(HUB, FEDERATION, exchange.store, lambda: directory, exchange.policies, lambda: NOW + 86_400)
     with pytest.raises(ExpiredError):
@@ -533,7 +485,7 @@ async def test_replay(directory: Directory, exchange: Exchange) -> None:
 async def test_thread_injection(directory: Directory, exchange: Exchange) -> None:
     """Nobody speaks in a thread that it was not let into, nor for the originator of what it refers to."""
     places = range(len(BODY))
-    mh = await _take(exchange, _frame(directory, to={TO: places}))
+    mh = await _take(exchange, full_frame(directory, to={TO: places}))
     thread = message_id(1)
     outsider = {"originator": "ke-customs", "to": {TO: places, "fr-customs": places}, "seq": 7}
     for injected in (
@@ -546,21 +498,21 @@ async def test_thread_injection(directory: Directory, exchange: Exchange) -> Non
         {"thread": thread, "irt": "A" * 43},  # answers what nobody knows
     ):
         with pytest.raises(ThreadError):
-            await _take(exchange, _frame(directory, **outsider, **injected), "ke-customs")
+            await _take(exchange, full_frame(directory, **outsider, **injected), "ke-customs")
     addressee = {"originator": TO, "to": {"fr-customs": places}, "seq": 1, "irt": mh, "jti": message_id(9)}
     with pytest.raises(ThreadError):
-        await _take(exchange, _frame(directory, **addressee, thread=message_id(9)), TO)
+        await _take(exchange, full_frame(directory, **addressee, thread=message_id(9)), TO)
     loose = Marks.model_validate({"tlp": "GREEN"}, strict=False)
     with pytest.raises(MarksLoosenedError):
-        await _take(exchange, _frame(directory, **addressee, thread=thread, marks=loose), TO)
-    await _take(exchange, _frame(directory, **addressee, thread=thread), TO)
+        await _take(exchange, full_frame(directory, **addressee, thread=thread, marks=loose), TO)
+    await _take(exchange, full_frame(directory, **addressee, thread=thread), TO)
 
 
 def test_two_actions_for_two_addressees(directory: Directory) -> None:
     """One signed message must not tell one addressee 'detain' and another 'no action'."""
     twice = ((Label.ACTION, b'{"say": "detain"}'), (Label.ACTION, b'{"say": "no action"}'))
     with pytest.raises(MalformedError):
-        verified(directory, _frame(directory, to={TO: [0], OTHER: [1]}, compartments=twice))
+        verified(directory, full_frame(directory, to={TO: [0], OTHER: [1]}, compartments=twice))
 
 
 # --- the log ---------------------------------------------------------------------------------------------------------
@@ -702,7 +654,7 @@ def test_random_mutation_of_every_part(directory: Directory, envelope: VerifiedE
         assert copy.mh == envelope.mh
         assert [one.data for one in opened.values()] == honest
     assert accepted == 0
-    original = _frame(directory)
+    original = full_frame(directory)
     for frame in _mutations(original, draw, 600):
         with pytest.raises(ValiseError):
             verify_submission(frame, directory, originator="fr-customs", federation=FEDERATION, now=NOW)

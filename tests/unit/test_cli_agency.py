@@ -459,7 +459,7 @@ def test_what_was_sent_is_told_when_the_next_is_refused(tmp_path: Path, agency: 
 def test_feedback_goes_into_the_thread(tmp_path: Path, agency: FakeAgency) -> None:
     file = write(tmp_path / "x.json", feedback_draft().model_dump_json(exclude_none=True).encode())
     value_of(invoke(feedback, tmp_path, MH, file, "--json"))
-    assert agency.asked[-1] == (
+    assert agency.asked[0] == (
         "answer",
         {"mh": MH, "to": (), "operation": False, "subscribers": False, "leave_out": ()},
     )
