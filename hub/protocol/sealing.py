@@ -11,12 +11,11 @@ from functools import lru_cache
 from typing import Any, Final
 
 from hub.protocol.audience import MAX_ADDRESSEES, AudienceTree, Via, fill_audience, write_leaf
-from hub.protocol.encoding import encode_b64url, lp, pad, unpad
+from hub.protocol.encoding import encode_all_b64url, encode_b64url, lp, pad, unpad
 from hub.protocol.envelope import MAX_CIPHERTEXT, write_submission
 from hub.protocol.errors import AudienceError, CommitmentError, NoAddresseeKeyError, OpenError, TooLargeError
 from hub.protocol.hazmat import (
     KEY,
-    WRAPPED_KEY,
     EncryptionKey,
     SealingKey,
     decrypt,
@@ -42,7 +41,6 @@ from hub.protocol.manifest import (
 from hub.protocol.vocabulary import NOMINAL, Label
 
 _NONCE: Final = bytes(12)  # each compartment key encrypts once
-_WRAP_TEXT: Final = WRAPPED_KEY * 4 // 3  # characters of base64url
 _RECIPIENT: Final = b"JOSE-HPKE rcpt\xffA256GCM\xff"  # Recipient_structure, draft-ietf-jose-hpke-encrypt
 
 
@@ -166,34 +164,41 @@ def _compartment_keys(hh: bytes, cid: str, label: Label, key: bytes) -> tuple[by
 def _seal_to_all(
     hh: bytes, sealed: Sequence[_SealedCompartment], addressees: Sequence[Addressee], run: Mapper
 ) -> dict[bytes, dict[str, Any]]:
-    """Return each addressee's leaf entry and what goes with it."""
+    """Return each addressee's leaf entry and what goes with it: each step for all of them, which is far faster."""
     drawn = random_bytes(KEY * len(addressees))
     keks = [drawn[at : at + KEY] for at in range(0, len(drawn), KEY)]
     jobs = ((a.public, kek, kek_info(hh, a.partner, a.kid)) for a, kek in zip(addressees, keks, strict=True))
-    places = [(f"c{n}", _wrap_nonce(n), one.key, lp(f"c{n}")) for n, one in enumerate(sealed)]
+    sealed_keks = list(run(seal_kek, jobs))
+    cids = [[f"c{place}" for place in sorted(addressee.grants)] for addressee in addressees]
+    wraps = _wrap_for_all(hh, sealed, addressees, keks)
+    wrap_texts, wrap_digests = (iter(encode_all_b64url(items)) for items in (wraps, [sha256(wrap) for wrap in wraps]))
+    kek_texts, kek_digests = (encode_all_b64url(items) for items in (sealed_keks, [*map(sha256, sealed_keks)]))
     slots = {}
-    for addressee, kek, sealed_kek in zip(addressees, keks, run(seal_kek, jobs), strict=True):
-        wrapping, bound = EncryptionKey(kek), _wrap_aad(hh, addressee.partner)
-        wraps = {
-            cid: wrapping.encrypt(nonce, key, bound + suffix)
-            for place, (cid, nonce, key, suffix) in enumerate(places)
-            if place in addressee.grants
-        }
-        text = encode_b64url(b"".join(wraps.values()))  # 48 bytes are 64 characters, so one encoding serves all
-        ends = range(0, len(text), _WRAP_TEXT)
+    for addressee, granted, text, digest in zip(addressees, cids, kek_texts, kek_digests, strict=True):
         leaf = {
             "to": addressee.partner,
             "via": addressee.via,
             "kid": addressee.kid,
             "rseq": addressee.rseq,
-            "kw": encode_b64url(sha256(sealed_kek)),
-            "w": {cid: encode_b64url(sha256(wrap)) for cid, wrap in wraps.items()},
+            "kw": digest,
+            "w": {cid: next(wrap_digests) for cid in granted},
         }
-        slots[write_leaf(leaf)] = {
-            "k": encode_b64url(sealed_kek),
-            "w": {cid: text[at : at + _WRAP_TEXT] for at, cid in zip(ends, wraps, strict=True)},
-        }
+        slots[write_leaf(leaf)] = {"k": text, "w": {cid: next(wrap_texts) for cid in granted}}
     return slots
+
+
+def _wrap_for_all(
+    hh: bytes, sealed: Sequence[_SealedCompartment], addressees: Sequence[Addressee], keks: Sequence[bytes]
+) -> list[bytes]:
+    """Return the wraps of all addressees, one addressee after the other, each in the order of the places."""
+    places = [(_wrap_nonce(place), one.key, lp(f"c{place}")) for place, one in enumerate(sealed)]
+    wraps = []
+    for addressee, kek in zip(addressees, keks, strict=True):
+        encrypt, bound = EncryptionKey(kek).encrypt, _wrap_aad(hh, addressee.partner)
+        for place in sorted(addressee.grants):
+            nonce, key, suffix = places[place]
+            wraps.append(encrypt(nonce, key, bound + suffix))
+    return wraps
 
 
 @lru_cache(maxsize=MAX_ADDRESSEES)

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.protocol.encoding import decode_b64url, encode_b64url, lp, pad, padded_length, parse_frame, unpad
+from hub.protocol.encoding import (
+    decode_b64url,
+    encode_all_b64url,
+    encode_b64url,
+    lp,
+    pad,
+    padded_length,
+    parse_frame,
+    unpad,
+)
 from hub.protocol.errors import Base64Error, FrameError, JsonError, PaddingError
 from hub.protocol.strictjson import MAX_DEPTH, parse_json, write_json
 
@@ -14,6 +23,11 @@ def test_base64url_has_one_spelling(data: bytes) -> None:
     text = encode_b64url(data)
     assert decode_b64url(text) == data
     assert "=" not in text
+
+
+@given(st.integers(1, 70).flatmap(lambda size: st.lists(st.binary(min_size=size, max_size=size), max_size=5)))
+def test_many_are_encoded_as_one_by_one(items: list[bytes]) -> None:
+    assert encode_all_b64url(items) == [encode_b64url(item) for item in items]
 
 
 @given(st.text())

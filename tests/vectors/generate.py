@@ -3,7 +3,8 @@
     python -m tests.vectors.generate [--check]
 
 Keys follow from names; sealing draws its own randomness, so a vector that still leads to its code is left as it is.
-`--check` writes nothing and says what is missing, stale or uncovered. Not for: reading them (`tests/support/vectors.py`).
+`--check` writes nothing and says what is missing, stale or uncovered. Not for: reading them
+(`tests/support/vectors.py`).
 """
 
 import argparse
@@ -110,6 +111,10 @@ def _to_expired_key() -> bytes:
     return _sealed(other)
 
 
+def _pad(head: dict[str, Any]) -> None:
+    head["d"][0] += "="
+
+
 def _swap_blobs() -> bytes:
     head, first, second = parse_frame(_sealed(), max_parts=33)
     return lp(head, second, first)
@@ -121,7 +126,7 @@ def _submissions() -> Iterator[tuple[str, str, Make]]:
     yield (
         "disclosure-padded",
         "encoding/base64",
-        lambda: _head(lambda head: head["d"].insert(0, head["d"].pop(0) + "=")),
+        lambda: _head(_pad),
     )
     yield "unknown-member", "envelope/malformed", lambda: _head(lambda head: head.update(x=1))
     yield "unknown-suite", "envelope/unknown-suite", lambda: _manifest(suite="RSA-OAEP")
@@ -209,6 +214,10 @@ def _not_for_us() -> bytes:
     return copy.frame()
 
 
+def _shapeless() -> bytes:
+    return _pieces(_sealed(compartments=((Label.ACTION, b"{}"), PARTS[1]))).frame()
+
+
 def _copies() -> Iterator[tuple[str, str, Make]]:
     yield "stripped", "envelope/undeclared-withholding", lambda: _copied(_strip)
     yield "wrap-stripped", "envelope/digest-mismatch", lambda: _copied(lambda copy: copy.part["w"].pop("c1"))
@@ -222,7 +231,7 @@ def _copies() -> Iterator[tuple[str, str, Make]]:
     yield (
         "another-shape",
         "content/invalid",
-        lambda: _pieces(_sealed(compartments=((Label.ACTION, b"{}"), PARTS[1]))).frame(),
+        _shapeless,
     )
 
 
@@ -290,14 +299,10 @@ def _proof(**change: Any) -> str:
 
 
 def _enrolment(**change: Any) -> str:
-    ring = keyring_of_office()
+    ring = office.keys_of(ORIGINATOR)
     first, *others = ring.entries()
     record = office.record_for(ring, keys=(first.model_copy(update=change), *others))
     return request_enrolment(record, ring.signers(), federation=office.FEDERATION, now=office.NOW).decode()
-
-
-def keyring_of_office() -> Any:
-    return office.keys_of(ORIGINATOR)
 
 
 def _record(**change: Any) -> str:
@@ -339,11 +344,28 @@ def cases() -> Mapping[str, tuple[str, str, Make]]:
 
 def _make(name: str) -> Vector:
     what, code, make = cases()[name]
-    made = make()
-    text = encode_b64url(made) if isinstance(made, bytes) else made
+    return Vector(name, what, spell(what, make()), code)
+
+
+def spell(what: str, made: bytes | str) -> str:
+    """Return bytes as a vector has them."""
     if isinstance(made, bytes) != (what in BINARY):
-        raise TypeError(f"{name}: text and bytes are mixed up")
-    return Vector(name, what, text, code)
+        raise TypeError(f"{what}: text and bytes are mixed up")
+    return encode_b64url(made) if isinstance(made, bytes) else made
+
+
+def honest() -> Iterator[tuple[str, bytes | str]]:
+    """Yield (what, bytes) of what the failures are made from: nothing is wrong with it."""
+    yield "submission", _sealed()
+    yield "copy", _pieces().frame()
+    yield "jws", _jws()
+    yield "receipt", _receipt()
+    yield "note", signed(checkpoint_over(leaves(3)))
+    yield "proof", _proof()
+    yield "keystore", _keystore()
+    yield "draft", _draft()
+    yield "record", _record()
+    yield "enrolment", _enrolment()
 
 
 # --- the check -------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.vectors import FOLDER, READ, Vector, kept
-from tests.vectors.generate import problems
+from tests.vectors.generate import honest, problems, spell
 
 MAX_VECTOR = 20 * 1024  # bytes of a file
 
@@ -11,6 +11,12 @@ MAX_VECTOR = 20 * 1024  # bytes of a file
 @pytest.mark.parametrize("vector", kept(), ids=lambda vector: vector.name)
 def test_vector(vector: Vector) -> None:
     assert vector.outcome() == vector.expect
+
+
+@pytest.mark.parametrize(("what", "made"), list(honest()), ids=lambda value: value if len(value) < 16 else "")
+def test_what_they_are_made_from_is_accepted(what: str, made: bytes | str) -> None:
+    """So it is the one change that each vector fails by."""
+    assert Vector("honest", what, spell(what, made), "").outcome() is None
 
 
 def test_the_vectors_are_what_the_generator_makes() -> None:
