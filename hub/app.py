@@ -104,13 +104,36 @@ def _bind(settings: HubSettings) -> socket.socket:
         raise SetupError(f"port {settings.port} of {settings.host}: {error.strerror}") from error
 
 
+class _Discreet(logging.Filter):
+    """Keeps of what the HTTP server notes only what went wrong: it would repeat malformed requests word for word."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        cause = record.exc_info[0] if record.exc_info else None
+        record.msg, record.args = "a request failed: %s", (cause.__name__ if cause else "unknown",)
+        record.exc_info = record.exc_text = record.stack_info = None
+        return True
+
+
+def _discreet_logger() -> logging.Logger:
+    logger = logging.getLogger("valise.http")
+    if not any(isinstance(one, _Discreet) for one in logger.filters):
+        logger.addFilter(_Discreet())
+    return logger
+
+
 async def _listen(stack: contextlib.AsyncExitStack, settings: HubSettings, exchange: Exchange, notary: Notary) -> str:
     sock = _bind(settings)
     stack.callback(sock.close)
     host, port = sock.getsockname()[:2]
     url = settings.public_url or f"http://{host}:{port}"
     app = make_app(exchange, notary, public_url=url, repository=settings.repository)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN)
+    runner = web.AppRunner(
+        app,
+        access_log=None,  # a line of it names partners and messages
+        logger=_discreet_logger(),
+        auto_decompress=False,  # nobody compresses here, so no bomb is ever unpacked
+        shutdown_timeout=_SHUTDOWN,
+    )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.SockSite(runner, sock).start()

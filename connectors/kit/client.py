@@ -5,6 +5,7 @@ What comes back is unbelieved until a signature in it was checked, which is not 
 """
 
 import asyncio
+import io
 import ssl
 from collections.abc import Callable
 from functools import partial
@@ -295,7 +296,7 @@ class HubClient:
                 method,
                 self._url + path,
                 params=query,
-                data=body or None,
+                data=io.BytesIO(body) if body else None,
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=_ANSWER + patience, connect=_CONNECT),
                 allow_redirects=False,

@@ -58,9 +58,7 @@ class Runner:
         loops = [
             asyncio.create_task(self._forever("receive", self._receive, 0.0)),
             asyncio.create_task(self._forever("send", self._send, _LOOK)),
-            asyncio.create_task(
-                self._forever("refresh", self._agency.connector.mirror.refresh, settings.refresh_seconds)
-            ),
+            asyncio.create_task(self._forever("refresh", self._refresh, settings.refresh_seconds)),
         ]
         stopped = asyncio.create_task(self._stop.wait())
         try:

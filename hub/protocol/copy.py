@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hub.protocol.audience import Leaf, check_leaf, parse_leaf
+from hub.protocol.chain import verify_chain
 from hub.protocol.content import parse_compartment
 from hub.protocol.directory import Directory
 from hub.protocol.encoding import decode_b64url, encode_b64url
-from hub.protocol.envelope import Copy, CopyHead, Proven, parse_copy
+from hub.protocol.envelope import Copy, CopyHead, parse_copy
 from hub.protocol.errors import (
     DecisionChainError,
     DigestError,
@@ -31,7 +32,7 @@ from hub.protocol.manifest import (
     parse_manifest,
 )
 from hub.protocol.sealing import open_compartment, open_kek
-from hub.protocol.statements import DECISION_TYP, Decision, read_statement, verify_statement
+from hub.protocol.statements import Decision
 from hub.protocol.submission import check_each_label_once, check_labels, check_part, verify_signatures
 
 
@@ -98,37 +99,6 @@ def verify_copy(
         head=head,
         blobs=copy.blobs,
     )
-
-
-def verify_chain(
-    proven: tuple[Proven, ...], directory: Directory, *, mh: str, addressee: str, now: int | None
-) -> tuple[tuple[Decision, ...], tuple[str, ...]]:
-    """Check the hubs' decisions: signed, about this message and addressee, linked, and only ever narrowing.
-
-    Raises:
-        DecisionChainError: they are not.
-        SignatureError, DirectoryError, EnvelopeError: a statement is not to be believed.
-    """
-    decisions: list[Decision] = []
-    digests: list[str] = []
-    for one in proven:
-        believed = verify_statement(one, directory, typ=DECISION_TYP, now=now)
-        decision = read_statement(Decision, believed, directory)
-        if decision.mh != mh or decision.to != addressee:
-            raise DecisionChainError("another message's or addressee's")
-        if decision.prev != (digests[-1] if digests else None):
-            raise DecisionChainError("not linked")
-        if decisions and not (
-            set(decision.rel) <= set(decisions[-1].rel) and set(decision.duties) >= set(decisions[-1].duties)
-        ):
-            raise DecisionChainError("widened, or a duty dropped")
-        if decision.hub in {earlier.hub for earlier in decisions}:
-            raise DecisionChainError("a hub twice")
-        decisions.append(decision)
-        digests.append(believed.digest)
-    if not decisions:
-        raise DecisionChainError("no decision")
-    return tuple(decisions), tuple(digests)
 
 
 def check_withheld(manifest: Manifest, disclosures: tuple[Disclosure, ...], decisions: tuple[Decision, ...]) -> None:

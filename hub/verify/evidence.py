@@ -14,7 +14,7 @@ from pydantic import Field
 
 from hub.policy.decide import Verdict, recompute
 from hub.protocol.audience import Leaf, Place, check_leaf, parse_leaf
-from hub.protocol.copy import verify_chain
+from hub.protocol.chain import verify_chain
 from hub.protocol.directory import Directory
 from hub.protocol.encoding import decode_b64url, encode_b64url
 from hub.protocol.errors import (

@@ -5,6 +5,7 @@ hub, every line of every log, and every file of hub and agencies, in the plain a
 for: what an officer is shown, which is the content itself.
 """
 
+import asyncio
 import base64
 import json
 import logging
@@ -308,3 +309,18 @@ def test_every_label_is_written() -> None:
     for kind in MessageKind:
         labels = {label for label, _, _ in draft(kind, written[kind]).body()}
         assert labels == LABELS_OF[kind]
+
+
+async def test_a_malformed_request_is_not_repeated_in_the_log(
+    exercise: Exercise, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the HTTP server itself refuses is noted by its cause alone; the line was the stranger's own."""
+    caplog.set_level("DEBUG")
+    async with running_hub(HubSettings.read(exercise.hub / "hub.toml")) as running:
+        port = int(running.url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GE({CANARY}) /{CANARY} HTTP/1.1\r\n{CANARY}\r\n\r\n".encode())
+        assert b"400" in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+    assert CANARY not in caplog.text

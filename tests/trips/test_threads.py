@@ -70,3 +70,18 @@ async def test_what_is_sent_while_the_hub_is_away_goes_out_when_it_is_back(exerc
         (entry,) = await customs.outbox()
         assert entry.state == "accepted"
         assert (await other.receive_once()).opened == (entry.mh,)
+
+
+class _UntilRefreshed(Runner):
+    """A runner that stops after its first look at directory and log."""
+
+    async def _refresh(self) -> None:
+        await super()._refresh()
+        self.stop()
+
+
+async def test_a_running_connector_watches_the_log(folders: dict[str, Path]) -> None:
+    async with Agency.open(folders["de-customs"], passphrase=WORD) as agency:
+        assert await agency.connector.log.latest() is None
+        await _UntilRefreshed(agency).run()
+        assert await agency.connector.log.latest() is not None
