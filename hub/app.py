@@ -69,8 +69,9 @@ async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
         repository=settings.repository,
         anchor=_read(settings.trusted_root),
         memory=settings.database.with_suffix(".seen"),
+        clock=now,
     )
-    await keeper.refresh(now=now())
+    await keeper.refresh()
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(
             SqliteStore.open(
@@ -91,7 +92,7 @@ async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
         )
         notary = Notary(store, keyring, federation=settings.federation, clock=now)
         url = await _listen(stack, settings, exchange, notary)
-        fresh = asyncio.create_task(keeper.keep_fresh(seconds=settings.refresh_seconds, clock=now))
+        fresh = asyncio.create_task(keeper.keep_fresh(seconds=settings.refresh_seconds))
         stack.callback(fresh.cancel)
         _LOG.info("hub %s listens on %s", settings.hub, url)
         yield RunningHub(url, exchange)

@@ -1,7 +1,7 @@
 """Keep what the hub believes fresh: the directory and the policy set in force, read from the published folder.
 
-What was believed before stays until something newer is believed. Not for: believing (`hub/verify/trust.py`). Implements
-`docs/protocol/09-directory.md` section 5.
+What was believed before stays until something newer is believed, or until it expires: a folder that nobody signs anew
+stops the hub. Not for: believing (`hub/verify/trust.py`). Implements `docs/protocol/09-directory.md` section 5.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from hub.authority.files import PUBLIC, write_file
 from hub.policy.sets import PolicySet
 from hub.protocol.directory import Directory
 from hub.protocol.errors import DirectoryError, PolicyError, SetupError, StaleDirectoryError, UnknownPolicySetError
@@ -26,11 +27,12 @@ class Keeper:
     What it has seen is remembered in a file, so that a restart cannot be used to show it an older directory.
     """
 
-    def __init__(self, *, repository: Path, anchor: bytes, memory: Path) -> None:
-        """Take the published folder, the trusted root and the file to remember in."""
+    def __init__(self, *, repository: Path, anchor: bytes, memory: Path, clock: Callable[[], int]) -> None:
+        """Take the published folder, the trusted root, the file to remember in, and the clock (Unix seconds)."""
         self._repository: Final = repository
         self._anchor: Final = anchor
         self._memory: Final = memory
+        self._clock: Final = clock
         self._files: Mapping[str, bytes] = {}
         self._trusted: TrustedDirectory | None = None
         self._policies: PolicySet | None = None
@@ -39,10 +41,10 @@ class Keeper:
         """Return the directory in force.
 
         Raises:
-            StaleDirectoryError: none was believed yet.
+            StaleDirectoryError: none was believed yet, or it should have been refreshed by now.
         """
-        if self._trusted is None:
-            raise StaleDirectoryError("none yet")
+        if self._trusted is None or self._clock() >= self._trusted.expires:
+            raise StaleDirectoryError("not refreshed in time")
         return self._trusted.directory
 
     def policies(self) -> PolicySet:
@@ -55,28 +57,32 @@ class Keeper:
             raise UnknownPolicySetError("none yet")
         return self._policies
 
-    async def refresh(self, *, now: int) -> None:
+    async def refresh(self) -> None:
         """Believe what is published now.
 
         Raises:
-            DirectoryError, PolicyError: it is not to be believed; what was believed before stays in force.
+            DirectoryError: it is not to be believed; what was believed before stays in force.
+            PolicyError: the directory is believed, and the policy set before stays in force.
+            SetupError: it cannot be read, or what was seen cannot be remembered.
         """
         seen = self._trusted.seen if self._trusted else await asyncio.to_thread(self._recall)
-        trusted, files = await refresh_directory(self._fetch, self._anchor, now=now, seen=seen, known=self._files)
-        newest = max(trusted.policies, key=lambda bundle: bundle.version, default=None)
-        if newest is not None and (self._policies is None or newest.digest != self._policies.digest):
-            self._policies = load_published(newest)
-        self._files, self._trusted = files, trusted
+        trusted, files = await refresh_directory(
+            self._fetch, self._anchor, now=self._clock(), seen=seen, known=self._files
+        )
+        self._files, self._trusted = files, trusted  # at once: a policy set that cannot be loaded hides no revocation
         if trusted.seen != seen:
             await asyncio.to_thread(self._remember, trusted.seen)
+        newest = max(trusted.policies, key=lambda bundle: bundle.version, default=None)
+        if newest is not None and (self._policies is None or newest.digest != self._policies.digest):
+            self._policies = await asyncio.to_thread(load_published, newest)  # seconds, for a large set
 
-    async def keep_fresh(self, *, seconds: int, clock: Callable[[], int]) -> None:
+    async def keep_fresh(self, *, seconds: int) -> None:
         """Refresh for ever, every so many seconds."""
         while True:
             await asyncio.sleep(seconds)
             try:
-                await self.refresh(now=clock())
-            except (DirectoryError, PolicyError) as error:
+                await self.refresh()
+            except (DirectoryError, PolicyError, SetupError) as error:
                 _LOG.warning("the published directory or policy set was not believed: %s", error.code)
 
     async def _fetch(self, path: str, limit: int) -> bytes | None:
@@ -86,6 +92,8 @@ class Keeper:
                     return file.read(limit + 1)
             except FileNotFoundError:
                 return None
+            except OSError as error:
+                raise SetupError(f"{path} cannot be read: {error.strerror}") from error
 
         return await asyncio.to_thread(read)
 
@@ -94,8 +102,8 @@ class Keeper:
             return parse_wire(Seen, self._memory.read_bytes(), error=SetupError)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise SetupError(f"{self._memory.name} cannot be read: {error.strerror}") from error
 
     def _remember(self, seen: Seen) -> None:
-        fresh = self._memory.with_suffix(".new")
-        fresh.write_bytes(write_wire(seen))
-        fresh.replace(self._memory)
+        write_file(self._memory, write_wire(seen), mode=PUBLIC)

@@ -58,8 +58,8 @@ def say(text: str) -> None:
 
 
 def local(at: int) -> str:
-    """Return Unix seconds as a local ISO 8601 time with its offset."""
-    return datetime.fromtimestamp(at).astimezone().isoformat(timespec="seconds")
+    """Return Unix seconds as a local time with its offset, as people write it."""
+    return datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S%z")
 
 
 def counted(number: int, word: str, plural: str = "") -> str:
@@ -80,7 +80,8 @@ def aligned(grid: Grid) -> str:
 def _drawn(grid: Grid) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in grid.columns:
-        table.add_column(column, overflow="fold")
+        whole = column in ("message", "received", "sent")  # what is copied stays in one piece, other columns fold
+        table.add_column(column, overflow="ignore" if whole else "fold", no_wrap=whole)
     for row in grid.rows:
         table.add_row(*(Text(_harmless(cell)) for cell in row))
     return table

@@ -20,7 +20,7 @@ from connectors.kit.agency import Agency
 from connectors.kit.audience import Audience
 from connectors.kit.send import Addressing, kind_of
 from hub.protocol.content import Draft, parse_draft
-from hub.protocol.errors import ContentError, JsonError, SetupError
+from hub.protocol.errors import ContentError, JsonError, SetupError, UnreachableError
 from hub.protocol.vocabulary import MessageKind, Verb
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -186,6 +186,8 @@ def _run(
     folder: Path, drafts: _Drafts, addressing: Addressing, relation: Relation, *, dry_run: bool, as_json: bool
 ) -> None:
     """Look or send; when sending breaks off, what was sent is shown all the same."""
+    if relation.answers is None and not (addressing.to or addressing.operation or addressing.subscribers):
+        raise click.UsageError("say who gets it: --to CODE, --operation or --subscribers")
     done: list[dict[str, Any]] = []
     texts: list[Any] = []
     try:
@@ -217,15 +219,22 @@ class _Outcome:
 
 async def _each(folder: Path, drafts: _Drafts, addressing: Addressing, relation: Relation, outcome: _Outcome) -> None:
     """Send first and look then: a message is in the outbox before anything can go wrong."""
+    unsent: list[str] = []
     label = f"{'Asking about' if outcome.dry_run else 'Sending'} {counted(len(drafts), 'message')}"
     async with open_agency(folder) as agency:
         with click.progressbar(
             drafts, label=label, file=sys.stderr, hidden=len(drafts) == 1 or not sys.stderr.isatty()
         ) as waiting:
             for where, draft in waiting:
-                mh = None if outcome.dry_run else await _send(agency, draft, addressing, relation)
+                try:
+                    mh = None if outcome.dry_run else await _send(agency, draft, addressing, relation)
+                except UnreachableError:
+                    unsent.append(where)  # it is in the outbox; hand the others over as well
+                    continue
                 audience = await _look(agency, draft, addressing, relation.answers)
                 outcome.add(where, draft, audience, addressing.leave_out, mh)
+    if unsent:
+        raise UnreachableError(f"{counted(len(unsent), 'message')} in the outbox: {', '.join(unsent)}")
 
 
 async def _look(agency: Agency, draft: Draft, addressing: Addressing, answers: str | None) -> Audience:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from connectors.demo.cast import still_running
 from connectors.demo.play import play
 from connectors.demo.stage import Stage
 from hub.protocol.errors import SetupError
@@ -31,6 +32,9 @@ def demo(*, folder: Path, keep: bool) -> None:
     It takes about a minute, needs no network and ends by itself.
     """
     folder = folder.absolute()
+    running = still_running(folder)
+    if running:
+        raise SetupError(f"a demo still runs in {folder}; stop it with: kill {' '.join(running)}")
     if folder.exists():
         if any(folder.iterdir()) and not (folder / _MARK).exists():
             raise SetupError(f"{folder} is not empty and no demo")

@@ -82,6 +82,7 @@ class Cast:
                 start_new_session=True,
             )
         self.programs.append(Program(name, process, log))
+        (self.folder / f"{name}.pid").write_text(str(process.pid), "ascii")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_READY):
                 while not ready.exists() and process.returncode is None:  # noqa: ASYNC110 - a file rings no bell
@@ -117,6 +118,19 @@ async def cast(folder: Path, passphrase: str, *, keep: bool) -> AsyncIterator[Ca
         yield members
         if keep:
             stack.pop_all()
+
+
+def still_running(folder: Path) -> list[str]:
+    """Return the process ids of an earlier demo in a folder that still run."""
+    found = []
+    for ready in folder.glob("*.pid"):
+        pid = ready.read_text("ascii").strip()
+        try:
+            command = Path("/proc", pid, "cmdline").read_bytes()
+        except OSError:
+            continue  # it has ended
+        found += [pid] if str(folder).encode() in command else []
+    return sorted(found, key=int)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -318,7 +318,7 @@ async def _prove(story: Play, *, keep: bool) -> None:
     story.stage.say(
         f"[bold]$ valise verify {forged.name} --anchors root.json[/]   (one bit of the manifest is flipped)"
     )
-    for line in outcome.err.splitlines():
+    for line in outcome.out.splitlines():
         story.stage.say(f"[red]{line}[/]")
     story.stage.say(f"[dim]exit code {outcome.code}[/]")
 

@@ -6,6 +6,7 @@ What comes back is unbelieved until a signature in it was checked, which is not 
 
 import asyncio
 import io
+import re
 import ssl
 from collections.abc import Callable
 from functools import partial
@@ -25,6 +26,7 @@ from hub.protocol.errors import (
     EncodingError,
     InternalError,
     MalformedError,
+    NotFoundError,
     UnauthenticatedError,
     UnreachableError,
     ValiseError,
@@ -85,6 +87,7 @@ class _Problem(Wire):
     code: str = Field(max_length=64)
 
 
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _Shape = TypeVar("_Shape", bound=Wire)
 
 
@@ -158,11 +161,11 @@ class HubClient:
 
     async def matrix(self, mh: str) -> Matrix:
         """Return the delivery matrix of an own message."""
-        return _read(Matrix, await self._exchange("GET", f"/v1/messages/{quote(mh, safe='')}/matrix"))
+        return _read(Matrix, await self._exchange("GET", f"/v1/messages/{_name(mh)}/matrix"))
 
     async def proof(self, mh: str, to: str) -> DeliveryProof:
         """Return what the hub adds to the evidence of one delivery."""
-        path = f"/v1/messages/{quote(mh, safe='')}/proof/{quote(to, safe='')}"
+        path = f"/v1/messages/{_name(mh)}/proof/{_name(to)}"
         return _read(DeliveryProof, await self._exchange("GET", path))
 
     # --- mailbox -----------------------------------------------------------------------------------------------------
@@ -307,6 +310,17 @@ class HubClient:
         if status >= _REFUSED:
             raise _refusal(status, answer)
         return answer
+
+
+def _name(text: str) -> str:
+    """Return a message's number or a partner's code as it stands in a path.
+
+    Raises:
+        NotFoundError: it is neither, so there can be no such thing.
+    """
+    if not _NAME.match(text):
+        raise NotFoundError(text[:64])
+    return text
 
 
 async def _bounded(response: aiohttp.ClientResponse, most: int) -> bytes:

@@ -45,10 +45,10 @@ class LogWatch:
             ExchangeError: the hub cannot be asked.
             UnknownPartnerError: the directory does not know the hub.
         """
+        before = await self.latest()  # first: another process of this agency may see a newer one meanwhile
         note = await client.checkpoint()
         keys = [parse_key(text) for text in directory.partner(self._hub).log_keys]
         new = verify_checkpoint(note, keys)
-        before = await self.latest()
         last = parse_checkpoint(before)[0] if before is not None else None
         path = await client.consistency(last.size, new.size) if last is not None and last.size < new.size else []
         try:
@@ -56,10 +56,14 @@ class LogWatch:
         except (RollbackError, ConsistencyError):
             await self._store.run(lambda db: _alarm(db, self._hub, before or "", note))
             raise
-        await self._store.run(
-            lambda db: db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?)", (self._hub, note))
-        )
+        await self._store.run(lambda db: _remember(db, self._hub, before, note))
         return new
+
+
+def _remember(db: sqlite3.Connection, hub: str, before: str | None, note: str) -> None:
+    """Keep the newest checkpoint, unless another process has kept one since `before` was read."""
+    sql = "INSERT INTO checkpoints VALUES (?, ?) ON CONFLICT (hub) DO UPDATE SET note = excluded.note WHERE note = ?"
+    db.execute(sql, (hub, note, before))
 
 
 def _alarm(db: sqlite3.Connection, hub: str, before: str, after: str) -> None:

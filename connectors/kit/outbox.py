@@ -171,20 +171,24 @@ class Outbox:
         return await self._store.run(keep)
 
     async def keep_accept(self, identifier: str, accept: bytes) -> None:
-        """Keep the hub's verified accept; the bytes need not be sent again."""
+        """Keep the hub's verified accept; the bytes need not be sent again, and no refusal stands against it."""
         await self._store.run(
             lambda db: db.execute(
-                "UPDATE outbox SET state = 'accepted', accept = ?, frame = NULL WHERE id = ? AND state = 'sealed'",
+                "UPDATE outbox SET state = 'accepted', code = NULL, accept = ?, frame = NULL"
+                " WHERE id = ? AND mh IS NOT NULL AND state != 'accepted'",
                 (accept, identifier),
             )
         )
 
-    async def refuse(self, identifier: str, code: str) -> None:
-        """Give a message up for good, with the wire code; its numbers stay used. An accepted message stays so."""
+    async def refuse(self, identifier: str, code: str, *, found: OutboxState) -> None:
+        """Give a message up for good, with the wire code; its numbers stay used.
+
+        Nothing changes when it is no longer in the state in which it was `found`: another process brought it further.
+        """
         await self._store.run(
             lambda db: db.execute(
-                "UPDATE outbox SET state = 'refused', code = ? WHERE id = ? AND state IN ('waiting', 'sealed')",
-                (code, identifier),
+                "UPDATE outbox SET state = 'refused', code = ? WHERE id = ? AND state = ?",
+                (code, identifier, found),
             )
         )
 

@@ -25,13 +25,15 @@ from hub.protocol.errors import (
     EncodingError,
     EnvelopeError,
     NotFoundError,
+    PolicyError,
     SignatureError,
+    StaleDirectoryError,
     UnknownKeyError,
     UnknownPartnerError,
     ValiseError,
 )
 from hub.protocol.manifest import parse_manifest
-from hub.protocol.receipt import Receipt, sign_receipt, verify_receipt
+from hub.protocol.receipt import Receipt, VerifiedReceipt, sign_receipt, verify_receipt
 
 _LOG: Final = logging.getLogger("valise.connector")
 MAIL: Final = 16  # items of one poll
@@ -74,13 +76,22 @@ async def _collect(connector: Connector, wait: int) -> list[MailPiece]:
 
 async def _keep_receipt(connector: Connector, data: bytes) -> bool:
     """Keep a receipt for an own message. The hub has it on record, so a wrong one is noted and let go."""
-    directory = connector.directory
     try:
-        await connector.outbox.add_receipt(verify_receipt(data.decode("ascii", "replace"), directory, now=None))
+        await connector.outbox.add_receipt(await _believe(connector, data.decode("ascii", "replace")))
+    except StaleDirectoryError:
+        raise
     except (DirectoryError, EncodingError, EnvelopeError, NotFoundError, SignatureError) as error:
         _LOG.warning("a receipt was not believed: %s", error.code)
         return False
     return True
+
+
+async def _believe(connector: Connector, text: str) -> VerifiedReceipt:
+    try:
+        return verify_receipt(text, connector.directory, now=None)
+    except (UnknownPartnerError, UnknownKeyError):
+        await _look_again(connector)
+        return verify_receipt(text, connector.directory, now=None)
 
 
 # --- examine ---------------------------------------------------------------------------------------------------------
@@ -112,14 +123,27 @@ async def _examine(connector: Connector, digest: str, frame: bytes) -> str | Non
     now = connector.clock()
     try:
         copy, _ = await open_frame(connector, frame, at=now)
-    except (UnknownPartnerError, UnknownKeyError):  # enrolled after our last look at the directory?
-        await connector.mirror.refresh()
+    except (UnknownPartnerError, UnknownKeyError):
+        await _look_again(connector)
         copy, _ = await open_frame(connector, frame, at=now)
     standing = Standing(mh=copy.mh, kid=parse_manifest(copy.head.m)[1].kid, rseq=copy.leaf.rseq, manifest=copy.manifest)
     released = tuple(disclosure.descriptor.id for disclosure in copy.disclosures)
     receipt = await _sign(connector, copy.mh, None, released, copy.decision_digests)
     fresh = await connector.inbox.mark_opened(digest, standing, receipt, at=now)
     return copy.mh if fresh else None
+
+
+async def _look_again(connector: Connector) -> None:
+    """Refresh the directory: somebody may have enrolled, or have new keys, since our last look.
+
+    Raises:
+        StaleDirectoryError: what is published is not to be believed, which says nothing about what was received.
+        ExchangeError: the hub cannot be reached.
+    """
+    try:
+        await connector.mirror.refresh()
+    except (DirectoryError, PolicyError) as error:
+        raise StaleDirectoryError(error.code) from error
 
 
 async def open_frame(

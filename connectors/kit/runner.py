@@ -16,7 +16,7 @@ from connectors.kit.refusals import FINAL, OURS
 from connectors.kit.send import Addressing, advance, compose, hand_over
 from connectors.kit.threads import Reference
 from hub.protocol.content import Draft
-from hub.protocol.errors import UnreachableError, ValiseError
+from hub.protocol.errors import DeniedError, SetupError, UnreachableError, ValiseError
 
 _LOG: Final = logging.getLogger("valise.connector")
 _FIRST_PAUSE: Final = 1.0  # seconds after the first error
@@ -114,7 +114,10 @@ class Runner:
         source = Reference(mh, message.manifest)
         replies = await self._on_message(self._agency, message)
         connector = self._agency.connector
-        answers = [compose(connector, reply.draft, reply.addressing, answers=source) for reply in replies]
+        try:
+            answers = [compose(connector, reply.draft, reply.addressing, answers=source) for reply in replies]
+        except SetupError as error:  # meant in earnest, from a connector for exercises: no later try mends that
+            raise DeniedError(error.detail) from error
         await hand_over(connector, answers, handled=mh)
 
     async def _refresh(self) -> None:

@@ -102,7 +102,10 @@ def compose(
 
     Raises:
         SetupError: it is meant in earnest and the connector is set up for exercises.
+        UnknownPartnerError: the directory knows no partner of a code that is named, be it to leave it out.
     """
+    for code in (*addressing.to, *addressing.leave_out):
+        connector.directory.partner(code)
     status = draft.status
     if connector.mode == "exercise" and status is Status.ACTUAL:
         raise SetupError("mode is 'exercise'; set the draft's status to exercise, or the connector's mode to live")
@@ -209,7 +212,7 @@ async def advance(connector: Connector, identifier: str) -> Sent:
             await _upload(connector, entry)
             entry = await connector.outbox.entry(identifier)
     except FINAL as error:
-        await connector.outbox.refuse(identifier, error.code)
+        await connector.outbox.refuse(identifier, error.code, found=entry.state)
         raise
     return _sent(connector, entry)
 

@@ -21,9 +21,11 @@ from hub.protocol.errors import (
     PartnerSuspendedError,
     ReplayError,
     RequestError,
+    StaleDirectoryError,
     StoreError,
     TooLargeError,
     UnauthenticatedError,
+    UnknownPolicySetError,
     ValiseError,
 )
 from hub.protocol.strictjson import write_json
@@ -44,7 +46,9 @@ STATUS: Final[Mapping[type[ValiseError], int]] = MappingProxyType(
         TooLargeError: 413,
         InternalError: 500,
         BusyError: 503,
+        StaleDirectoryError: 503,
         StoreError: 503,
+        UnknownPolicySetError: 503,
     }
 )
 _UNROUTED: Final[Mapping[int, type[ValiseError]]] = MappingProxyType(

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from hub.api.places import BODY, DESK, EXCHANGE, PARTNER, PUBLIC_URL
 from hub.protocol.envelope import MAX_SUBMISSION
-from hub.protocol.errors import PartnerSuspendedError, RequestError, TooLargeError, UnauthenticatedError
+from hub.protocol.errors import BusyError, PartnerSuspendedError, RequestError, TooLargeError, UnauthenticatedError
 from hub.protocol.interface import Token
 from hub.protocol.session import TOKEN_LIFETIME
 from hub.protocol.wire import Wire, parse_wire
@@ -73,20 +73,21 @@ async def read_body(request: web.Request, most: int) -> bytes:
 
     Raises:
         TooLargeError: it is larger.
-        RequestError: it did not come in time, or not as its headers promise.
+        BusyError: it did not come in time.
+        RequestError: it came otherwise than its headers promise.
     """
     try:
         async with asyncio.timeout(_BODY_TIME):
-            data = await request.content.read(most + 1) if request.can_read_body else b""
-            while data and len(data) <= most and not request.content.at_eof():
-                data += await request.content.read(most + 1 - len(data))
+            data = bytearray()
+            while request.can_read_body and len(data) <= most and (more := await request.content.readany()):
+                data += more
     except TimeoutError as error:
-        raise RequestError("body too slow") from error
+        raise BusyError("body too slow") from error  # the line's fault: the same bytes may be sent again
     except web.RequestPayloadError as error:  # a content encoding that does not decode, or chunks that do not add up
         raise RequestError("body") from error
     if len(data) > most:
         raise TooLargeError("body")
-    return data
+    return bytes(data)
 
 
 def _proof(request: web.Request) -> str:

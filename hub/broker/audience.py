@@ -22,12 +22,12 @@ async def resolve_audience(exchange: Exchange, originator: str, question: Audien
 
     Raises:
         UnknownPartnerError: a named partner is not in the directory.
-        OperationError: the operation is unknown.
+        OperationError: the operation is unknown, or the originator is not in it.
         ThreadError: the answered message is unknown.
     """
     directory, policies, now = exchange.directory(), exchange.policies(), exchange.clock()
     outline = question.outline
-    operation = await operation_of(exchange, outline.op)
+    operation = await operation_of(exchange, originator, outline.op)
     candidates = await _candidates(exchange, originator, question, operation)
     verdicts = decide(
         policies,

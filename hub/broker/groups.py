@@ -31,11 +31,7 @@ async def open_operation(exchange: Exchange, partner: str, text: str) -> Verifie
 
 async def operations_for(exchange: Exchange, partner: str) -> list[VerifiedOperation]:
     """Return the operations that a partner is a member or the coordinator of; of others it learns nothing."""
-    return [
-        verified
-        for verified in await exchange.store.operations()
-        if partner == verified.operation.iss or partner in verified.operation.members
-    ]
+    return [verified for verified in await exchange.store.operations() if verified.operation.is_known_to(partner)]
 
 
 async def subscribe(exchange: Exchange, partner: str, text: str) -> VerifiedSubscription:

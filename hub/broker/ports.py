@@ -148,6 +148,8 @@ class Record(Protocol):
     async def add_receipt(self, verified: VerifiedReceipt) -> None:
         """Record a receipt and put it into the mailbox of the message's originator. Idempotent by (iss, jti).
 
+        The first receipt that says `opened` counts for good: no later one takes it back.
+
         Raises:
             NotFoundError: the message is unknown here or was not released to the receipt's issuer.
             ReplayError: (iss, jti) is taken by another receipt.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from hub.broker.exchange import Exchange
 from hub.broker.notary import Notary
-from hub.broker.ports import RecordedEntry
+from hub.broker.ports import Delivery, RecordedEntry
 from hub.protocol.encoding import encode_b64url
 from hub.protocol.envelope import Proven
 from hub.protocol.errors import NotFoundError
@@ -20,15 +20,17 @@ async def prove_delivery(exchange: Exchange, notary: Notary, partner: str, *, mh
     """Return the proof of one delivery, to the originator or to the addressee itself.
 
     Raises:
-        NotFoundError: there is no such delivery of this partner's; another's looks the same from outside.
+        NotFoundError: there is no such delivery of this partner's; another's, and to an addressee its own of which
+            everything was withheld, look the same from outside.
     """
     known = await exchange.store.find(mh=mh)
-    if known is None or partner not in (known.iss, to):
+    delivery = next((one for one in await exchange.store.deliveries(mh) if one.to == to), None)
+    if known is None or delivery is None or not (partner == known.iss or (partner == to and delivery.released)):
         raise NotFoundError("delivery")
     entries = await exchange.store.entries_of(mh)
     accept = _latest(entries, "accept", None)
     decision = _latest(entries, "decision", to)
-    receipt = _latest(entries, "receipt", to)
+    receipt = next((entry for _, entry in entries if _is_receipt(entry, delivery)), None)
     inputs = await exchange.store.inputs_of(mh, to)
     if accept is None or decision is None or inputs is None:
         raise NotFoundError("delivery")
@@ -48,6 +50,11 @@ async def prove_delivery(exchange: Exchange, notary: Notary, partner: str, *, mh
 def _latest(entries: Sequence[tuple[str | None, RecordedEntry]], kind: str, to: str | None) -> RecordedEntry | None:
     found = [entry for concerned, entry in entries if entry.kind == kind and to in (None, concerned)]
     return found[-1] if found else None
+
+
+def _is_receipt(entry: RecordedEntry, delivery: Delivery) -> bool:
+    """Whether this is the receipt that counts for a delivery."""
+    return entry.kind == "receipt" and delivery.receipt is not None and entry.payload == delivery.receipt.encode()
 
 
 async def _logged(exchange: Exchange, entry: RecordedEntry, size: int) -> LoggedEntry:

@@ -14,8 +14,10 @@ from hub.policy.decide import Verdict, decide
 from hub.policy.from_message import addressee_facts, compartment_facts, message_facts, outline_of
 from hub.policy.sets import PolicySet
 from hub.protocol.encoding import encode_b64url
-from hub.protocol.errors import ReplayError
+from hub.protocol.envelope import parse_submission
+from hub.protocol.errors import ReplayError, ValiseError
 from hub.protocol.hazmat import sha256
+from hub.protocol.manifest import parse_manifest
 from hub.protocol.operation import Operation
 from hub.protocol.release import ReleasedCopy, openable, release, withheld
 from hub.protocol.statements import Accept, Decision, fresh_salt
@@ -40,12 +42,18 @@ async def submit(exchange: Exchange, originator: str, data: bytes) -> bytes:
     """
     now = exchange.clock()
     directory = exchange.directory()
-    envelope = verify_submission(data, directory, originator=originator, federation=exchange.federation, now=now)
+    try:
+        envelope = verify_submission(data, directory, originator=originator, federation=exchange.federation, now=now)
+    except ValiseError:
+        earlier = await _accept_of_same(exchange, originator, data)
+        if earlier is None:
+            raise
+        return earlier
     earlier = await _accept_before(exchange, envelope)
     if earlier is not None:
         return earlier
     await check_references(exchange, envelope.manifest)
-    operation = await operation_of(exchange, envelope.manifest.op)
+    operation = await operation_of(exchange, originator, envelope.manifest.op)
     policies = exchange.policies()
     verdicts = decide_all(exchange, envelope, operation, policies, now)
     decisions = [
@@ -67,8 +75,21 @@ async def _accept_before(exchange: Exchange, envelope: VerifiedEnvelope) -> byte
         return None
     if known.mh != envelope.mh:
         raise ReplayError(envelope.manifest.jti)
-    entries = await exchange.store.entries_of(envelope.mh)
-    return next(entry.proven for _, entry in entries if entry.kind == "accept")
+    return await _accept_of(exchange, envelope.mh)
+
+
+async def _accept_of_same(exchange: Exchange, originator: str, data: bytes) -> bytes | None:
+    """Return the accept of a message that no longer passes: lifetimes and keys end, what was accepted stays so."""
+    try:
+        mh = parse_manifest(parse_submission(data).head.m)[1].digest
+    except ValiseError:
+        return None
+    known = await exchange.store.find(mh=mh)
+    return await _accept_of(exchange, mh) if known is not None and known.iss == originator else None
+
+
+async def _accept_of(exchange: Exchange, mh: str) -> bytes:
+    return next(entry.proven for _, entry in await exchange.store.entries_of(mh) if entry.kind == "accept")
 
 
 def decide_all(

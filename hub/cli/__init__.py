@@ -93,7 +93,8 @@ def valise() -> None:
 def main() -> None:
     """Run the command line; every error of ours becomes one sentence, its code and an exit code."""
     try:
-        valise.main(standalone_mode=False)
+        code = valise.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
         sys.exit(130)  # as a shell reports an interrupt
     except click.ClickException as error:
@@ -104,3 +105,17 @@ def main() -> None:
         detail = f": {error.detail}" if error.detail and error.detail != error.sentence else ""
         click.secho(f"({error.code}{detail})", err=True, dim=True)
         sys.exit(exit_code(error))
+    except ModuleNotFoundError as error:
+        click.secho(f"This command needs the exchange's parts: pip install 'valise[exchange]' ({error}).", err=True)
+        sys.exit(1)
+    except (OSError, ValueError) as error:  # a file that is away, or a value that has another shape
+        click.secho(f"{_first_line(error)}", err=True, fg="red")
+        sys.exit(1)
+
+
+def _first_line(error: Exception) -> str:
+    """Return what a person can use of an error that is not ours; pydantic's has one line for each wrong value."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return ": ".join(lines[1:3]) if len(lines) > 1 else "".join(lines)

@@ -4,13 +4,17 @@ Not for: the steps (`hub/verify/evidence.py`). User's page: `docs/how-to/verify-
 """
 
 from pathlib import Path
+from typing import Final
 
 import click
+from click.exceptions import Exit
 
 from hub.cli.output import json_option, show
-from hub.protocol.errors import SetupError
+from hub.protocol.errors import SetupError, ValiseError
 from hub.verify.evidence import verify_evidence
 from hub.verify.findings import describe
+
+REFUSED: Final = 6  # exit code: what was to be verified does not hold
 
 
 @click.command(epilog="Example: valise verify evidence.json --anchors root.json")
@@ -27,7 +31,13 @@ def verify(file: Path, anchors: Path, *, as_json: bool) -> None:
 
     Exit code 0: it holds. Exit code 6: it does not, and the sentence says why.
     """
-    evidence = verify_evidence(_read(file), _read(anchors))
+    data, anchor = _read(file).strip(), _read(anchors)
+    try:
+        evidence = verify_evidence(data, anchor)
+    except ValiseError as error:
+        text = f"The evidence does NOT hold; rely on nothing in it.\n{error.sentence}\n({error.code})"
+        show({"holds": False, "code": error.code, "sentence": error.sentence}, text, as_json=as_json)
+        raise Exit(REFUSED) from None
     findings = describe(evidence)
     proves = "\n".join(f"  + {sentence}" for sentence in findings.proves)
     missing = "\n".join(f"  - {sentence}" for sentence in findings.does_not_prove)

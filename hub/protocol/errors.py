@@ -515,7 +515,9 @@ class EvidenceAnchorError(EvidenceError):
     """The anchors (trusted root, log key) are missing or are not those that the file leads to."""
 
     code = "evidence/wrong-anchors"
-    sentence = "The evidence does not lead to the given anchors; get the anchors from the exchange's authority."
+    sentence = (
+        "The evidence does not lead to the given anchors: the file was altered, or the anchors are another exchange's."
+    )
 
 
 # --- keystore: keys at rest --------------------------------------------------------------------------------------
@@ -589,10 +591,10 @@ class BusyError(ExchangeError):
 
 
 class UnreachableError(ExchangeError):
-    """The hub cannot be reached; the message waits in the outbox."""
+    """The hub cannot be reached; what was handed over before waits in the outbox."""
 
     code = "exchange/unreachable"
-    sentence = "The hub cannot be reached; the message waits in the outbox and is sent when the hub is back."
+    sentence = "The hub cannot be reached; what was handed over waits in the outbox, anything else can be tried again."
 
 
 class AnswerError(ExchangeError):
@@ -660,4 +662,4 @@ class SetupError(ValiseError):
     """Settings, files or folders of a program are not as they must be."""
 
     code = "setup/invalid"
-    sentence = "The program is not set up; see the named setting, file or folder."
+    sentence = "A file, folder or setting is missing or wrong; the next line names it."

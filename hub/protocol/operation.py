@@ -55,6 +55,10 @@ class Operation(Signed):
         """Return whether messages of the operation may be sent at this time."""
         return self.opens <= at < self.closes
 
+    def is_known_to(self, partner: str) -> bool:
+        """Return whether a partner may know of it: as a member or as its coordinator. For others it does not exist."""
+        return partner == self.iss or partner in self.members
+
 
 @dataclass(frozen=True, slots=True)
 class VerifiedOperation:

@@ -172,11 +172,16 @@ def typed_errors() -> Iterator[None]:
 def connect(path: Path) -> sqlite3.Connection:
     """Open a connection for one thread at a time; transactions are begun and ended by their user.
 
-    A commit waits for the disk (`synchronous = FULL` syncs the write-ahead log); what is deleted is overwritten.
+    A commit waits for the disk (`synchronous = FULL` syncs the write-ahead log); what is deleted is overwritten. A new
+    file, and with it what SQLite puts beside it, is its owner's only.
 
     Raises:
         StoreError: the file cannot be opened.
     """
+    try:
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise StoreError(f"{path.name}: {error.strerror}") from error
     with typed_errors():
         db = sqlite3.connect(path, timeout=_LOCK_WAIT, isolation_level=None, check_same_thread=False)
         db.execute(f"PRAGMA page_size = {_PAGE}")  # heeded by a new file only

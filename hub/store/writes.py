@@ -160,7 +160,7 @@ def add_receipt(ledger: Ledger, verified: VerifiedReceipt) -> None:
     decision, message, originator = found
     entry = ledger.append("receipt", verified.jws.encode(), message, ledger.box(receipt.iss).id)
     ledger.db.execute("INSERT INTO receipts VALUES (?, ?, ?)", (receipt.iss, receipt.jti, digest))
-    sql = "UPDATE deliveries SET state = ?, receipt = ? WHERE decision = ?"
+    sql = "UPDATE deliveries SET state = ?, receipt = ? WHERE decision = ? AND state != 'opened'"
     ledger.db.execute(sql, (receipt.state, entry.number, decision))
     ledger.post(originator, routine=True, entry=entry.number, released=0, part=None)
 

@@ -6,13 +6,15 @@ into the log, and the directory and policy set that they are to be read by. Not 
 `docs/protocol/11-evidence.md`, whose step numbers stand beside the code.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from hub.policy.decide import Verdict, recompute
+from hub.policy.facts import parse_inputs
+from hub.policy.from_message import compartment_facts, message_facts, outline_of
 from hub.protocol.audience import Leaf, Place, check_leaf, parse_leaf
 from hub.protocol.chain import verify_chain
 from hub.protocol.directory import Directory
@@ -37,7 +39,7 @@ from hub.protocol.manifest import (
 )
 from hub.protocol.merkle import leaf_hash, verify_inclusion
 from hub.protocol.receipt import Receipt, verify_receipt
-from hub.protocol.statements import ACCEPT_TYP, Accept, Decision, read_statement, verify_statement
+from hub.protocol.statements import ACCEPT_TYP, NOT_WRAPPED, Accept, Decision, read_statement, verify_statement
 from hub.protocol.submission import verify_signatures
 from hub.protocol.wire import Count, Digest, Time, Wire, parse_wire
 from hub.tlog.checkpoint import Checkpoint, verify_checkpoint
@@ -127,6 +129,8 @@ def verify_evidence(data: bytes, anchor: bytes) -> VerifiedEvidence:
     disclosures = _check_disclosures(file, manifest, decision, leaf)  # step 7
     receipt = _check_receipt(file, directory, decision, digest)  # step 8
     checkpoint = _check_log(file, directory, accept.hub)  # step 9
+    inputs = decode_b64url(file.proof.inputs)  # step 10
+    _check_inputs(inputs, manifest, leaf, disclosures, decision)
     return VerifiedEvidence(
         mh=jws.digest,
         manifest=manifest,
@@ -138,7 +142,7 @@ def verify_evidence(data: bytes, anchor: bytes) -> VerifiedEvidence:
         checkpoint=checkpoint,
         directory=directory,
         made_at=file.made_at,
-        verdict=_recompute(file, trusted, decision, leaf),  # step 10
+        verdict=_recompute(inputs, trusted, manifest, decision, leaf),
     )
 
 
@@ -233,20 +237,54 @@ def _check_entry(kind: str, logged: LoggedEntry, checkpoint: Checkpoint) -> None
     verify_inclusion(leaf_hash(entry), logged.index, checkpoint.size, path, checkpoint.root)
 
 
-def _recompute(file: EvidenceFile, trusted: TrustedDirectory, decision: Decision, leaf: Leaf) -> Verdict | None:
-    inputs = decode_b64url(file.proof.inputs)
+def _check_inputs(
+    inputs: bytes, manifest: Manifest, leaf: Leaf, disclosures: Iterable[Disclosure], decision: Decision
+) -> None:
+    """Check that it was decided on this message and addressee. What operation and directory add stays the hub's word.
+
+    Raises:
+        EvidenceMismatchError: it was not.
+        RecomputationError: they are no inputs.
+    """
     if encode_b64url(sha256(inputs)) != decision.inp:
         raise EvidenceMismatchError("the decision had other inputs")
+    facts = parse_inputs(inputs)
+    labels = [one.label for one in facts.cmp]
+    said = message_facts(outline_of(manifest, labels), manifest.iss, None, decision.iat)
+    if manifest.op is not None:
+        added = ("operation_open", "originator_member", "operation_exercise")
+        said = said.model_copy(update={name: getattr(facts.msg, name) for name in added})
+    told = {one.descriptor.id: one.descriptor.label for one in disclosures}
+    if (
+        facts.msg != said
+        or list(facts.cmp) != compartment_facts(labels)
+        or len(labels) != len(manifest.cmp)
+        or any(told.get(one.cid, one.label) != one.label for one in facts.cmp)
+        or (facts.to.partner, facts.to.named) != (leaf.to, leaf.via in ("named", "answer"))
+    ):
+        raise EvidenceMismatchError("the decision was made on facts of another message or addressee")
+
+
+def _recompute(
+    inputs: bytes, trusted: TrustedDirectory, manifest: Manifest, decision: Decision, leaf: Leaf
+) -> Verdict | None:
     found = next((bundle for bundle in trusted.policies if bundle.digest == decision.pol), None)
     if found is None:
         return None
     verdict = recompute(load_published(found), inputs)
+    reasons = {one.cid: one.reason for one in verdict.withheld}
+    withheld = {
+        one.digest: reasons.get(f"c{place}", NOT_WRAPPED)
+        for place, one in enumerate(manifest.cmp)
+        if f"c{place}" not in decision.rel
+    }
     same = (
         verdict.to == decision.to
         and decision.rel == tuple(cid for cid in verdict.released if cid in leaf.w)
         and verdict.rules == decision.rules
         and verdict.duties == decision.duties
         and verdict.agreement == decision.agr
+        and {one.d: one.rc for one in decision.wh} == withheld
     )
     if not same:
         raise RecomputationError(f"decision about {decision.to}")

@@ -37,6 +37,11 @@ from tests.support.stores import leaf_of, open_sqlite
 BOTH = {"de-police": [0, 1], "rilo-we": [0]}
 
 
+def modes_in(folder: Path) -> list[int]:
+    """Return the modes of all files below a folder."""
+    return [file.stat().st_mode for file in folder.rglob("*") if file.is_file()]
+
+
 class TestSqlite:
     """What only a store on disk can promise."""
 
@@ -58,6 +63,13 @@ class TestSqlite:
             verify_consistency(
                 (4, await store.log_root(4)), (7, await store.log_root(7)), await store.consistency(4, 7)
             )
+
+    async def test_nobody_but_its_owner_reads_it(self, tmp_path: Path, directory: Directory) -> None:
+        async with open_sqlite(tmp_path) as store:
+            await store.commit(acceptance(warning(directory, to=BOTH, seq=1)))
+            kept = modes_in(tmp_path)
+        assert len(kept) == 3, "the database, its log and its index"
+        assert not any(mode & 0o077 for mode in kept)
 
     async def test_a_batch_that_a_crash_left_unsigned_is_signed(self, tmp_path: Path, directory: Directory) -> None:
         envelope = warning(directory, to=BOTH, seq=1)

@@ -254,6 +254,15 @@ class TestReceipts:
         assert row.state == "opened"
         assert [entry.kind for _, entry in await store.entries_of(envelope.mh)][2:] == ["receipt", "receipt"]
 
+    async def test_that_says_opened_is_never_taken_back(self, store: Store, directory: Directory) -> None:
+        envelope = warning(directory, to={"de-police": [0]}, seq=1)
+        await store.commit(acceptance(envelope))
+        opened = receipt(directory, envelope.mh, iss="de-police", number=1)
+        await store.add_receipt(opened)
+        await store.add_receipt(receipt(directory, envelope.mh, iss="de-police", number=2, state="refused"))
+        (row,) = await store.deliveries(envelope.mh)
+        assert (row.state, row.receipt) == ("opened", opened.jws)
+
     async def test_is_refused_where_nothing_was_released(self, store: Store, directory: Directory) -> None:
         envelope = warning(directory, to=BOTH, seq=1)
         await store.commit(acceptance(envelope, {"rilo-we": []}))

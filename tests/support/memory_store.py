@@ -205,7 +205,8 @@ class MemoryStore:
                 raise NotFoundError(receipt.mh)
             self._receipts[receipt.iss, receipt.jti] = verified.jws
             entry = self._append("receipt", verified.jws.encode(), receipt.mh, receipt.iss, b"")
-            message.deliveries[receipt.iss] = replace(delivery, state=receipt.state, receipt=verified.jws)
+            if delivery.state != "opened":
+                message.deliveries[receipt.iss] = replace(delivery, state=receipt.state, receipt=verified.jws)
             self._post(message.known.iss, True, entry, receipt.mh, None)  # noqa: FBT003
 
     async def entries_of(self, mh: str) -> Sequence[tuple[str | None, RecordedEntry]]:

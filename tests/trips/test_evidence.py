@@ -11,7 +11,10 @@ from pydantic import SecretStr
 
 from connectors.kit.agency import Agency
 from connectors.kit.evidence import make_evidence
+from connectors.kit.send import Sent
 from hub.authority.exchange import RegistryOffice
+from hub.policy.facts import MessageFacts
+from hub.policy.from_message import message_facts
 from hub.protocol.encoding import decode_b64url, encode_b64url
 from hub.protocol.errors import (
     BadSignatureError,
@@ -36,16 +39,7 @@ TO = ("de-customs", "de-police")
 async def evidence(folders: dict[str, Path], exercise: Exercise) -> bytes:
     """The evidence that de-customs opened a warning of fr-customs."""
     async with Agency.open(folders["fr-customs"], passphrase=WORD) as customs:
-        now = int(time.time())
-        await customs.open_operation(
-            "exercise-lantern",
-            title="Exercise Lantern",
-            members=["fr-customs", *TO],
-            opens=now - 60,
-            closes=now + 86_400,
-            exercise=True,
-        )
-        sent = await customs.send(warning_draft(operation="exercise-lantern"), to=TO)
+        sent = await _send(customs)
         async with Agency.open(folders["de-customs"], passphrase=WORD) as other:
             assert (await other.receive_once()).opened == (sent.mh,)
         data, _ = await make_evidence(customs.connector, sent.mh, "de-customs", anchor=exercise.anchor)
@@ -56,6 +50,19 @@ async def evidence(folders: dict[str, Path], exercise: Exercise) -> bytes:
         with pytest.raises(NotFoundError):
             await make_evidence(customs.connector, sent.mh, "int-bureau", anchor=exercise.anchor)
     return data
+
+
+async def _send(customs: Agency) -> Sent:
+    now = int(time.time())
+    await customs.open_operation(
+        "exercise-lantern",
+        title="Exercise Lantern",
+        members=["fr-customs", *TO],
+        opens=now - 60,
+        closes=now + 86_400,
+        exercise=True,
+    )
+    return await customs.send(warning_draft(operation="exercise-lantern"), to=TO)
 
 
 async def test_it_says_what_it_proves(evidence: bytes, exercise: Exercise) -> None:
@@ -107,6 +114,22 @@ async def test_parts_of_two_deliveries_do_not_mix(evidence: bytes, exercise: Exe
     file["proof"]["to"] = "de-police"
     with pytest.raises(EvidenceMismatchError):
         verify_evidence(write_json(file), exercise.anchor)
+
+
+async def test_a_decision_on_the_facts_of_another_message_proves_nothing(
+    folders: dict[str, Path], exercise: Exercise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hub that writes down other facts than the manifest has can be recomputed bit for bit, and lies."""
+
+    def other_facts(*given: Any) -> MessageFacts:
+        facts = message_facts(*given)
+        return facts.model_copy(update={"retain": facts.retain - 1})
+
+    monkeypatch.setattr("hub.broker.submit.message_facts", other_facts)
+    async with Agency.open(folders["fr-customs"], passphrase=WORD) as customs:
+        sent = await _send(customs)
+        with pytest.raises(EvidenceMismatchError, match="facts of another message"):
+            await make_evidence(customs.connector, sent.mh, "de-customs", anchor=exercise.anchor)
 
 
 async def test_another_exchanges_anchor_is_refused(evidence: bytes, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import stat
 import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -125,7 +126,7 @@ def test_what_others_wrote_cannot_steer_the_terminal(capsys: pytest.CaptureFixtu
 
 
 def test_times_are_local_and_say_their_offset() -> None:
-    assert local(NOW)[-6] in "+-"
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4}", local(NOW))
     assert (counted(1, "message"), counted(2, "message")) == ("1 message", "2 messages")
 
 
@@ -451,7 +452,7 @@ def test_a_dry_run_and_audience_send_nothing(tmp_path: Path, agency: FakeAgency)
 
 def test_what_was_sent_is_told_when_the_next_is_refused(tmp_path: Path, agency: FakeAgency) -> None:
     agency.refuses_after = 1
-    result = invoke(warn, tmp_path, write(tmp_path / "x.jsonl", draft_bytes(), draft_bytes()), "--json")
+    result = invoke(warn, tmp_path, write(tmp_path / "x.jsonl", draft_bytes(), draft_bytes()), "--operation", "--json")
     assert isinstance(result.exception, DeniedError)
     assert len(json.loads(result.stdout)["sent"]) == 1
 
@@ -596,3 +597,10 @@ def test_a_step_that_does_not_exist_is_refused() -> None:
 def test_each_adapter_of_the_settings_can_be_run() -> None:
     choices = next(one for one in initialise.params if one.name == "adapter").type
     assert set(running.ADAPTERS) == set(cast("click.Choice[str]", choices).choices)
+
+
+def test_nobody_addressed_is_a_mistake_of_the_command_line(tmp_path: Path, agency: FakeAgency) -> None:
+    result = invoke(warn, tmp_path, write(tmp_path / "x.json", draft_bytes()))
+    assert isinstance(result.exception, click.UsageError)
+    assert "--to CODE, --operation or --subscribers" in result.exception.message
+    assert agency.asked == []

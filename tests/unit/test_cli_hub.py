@@ -103,12 +103,22 @@ def test_a_person_gets_a_sentence_a_code_and_an_exit_code(tmp_path: Path) -> Non
     file.write_text("{}")
     refused = _process("verify", file, "--anchors", file)
     assert refused.returncode == 6
-    assert errors.EvidenceFormatError.sentence in refused.stderr
-    assert errors.EvidenceFormatError.code in refused.stderr
-    assert "Traceback" not in refused.stderr
+    assert refused.stdout.startswith("The evidence does NOT hold")
+    assert errors.EvidenceFormatError.sentence in refused.stdout
+    assert errors.EvidenceFormatError.code in refused.stdout
+    assert refused.stderr == ""
+    told = json.loads(_process("verify", file, "--anchors", file, "--json").stdout)
+    assert told == {
+        "holds": False,
+        "code": errors.EvidenceFormatError.code,
+        "sentence": errors.EvidenceFormatError.sentence,
+    }
     missing = _process("verify", tmp_path / "no.json", "--anchors", file)
     assert missing.returncode == 1
     assert "no.json" in missing.stderr
+    answer = _process("partner", "enrol", tmp_path, file)
+    assert answer.returncode == 1
+    assert "Traceback" not in answer.stderr
     usage = _process("verify")
     assert usage.returncode == 2
     assert "Usage:" in usage.stderr

@@ -47,8 +47,7 @@ class Line:
 
 @pytest.fixture
 def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RegistryOffice:
-    monkeypatch.setattr("connectors.kit.directory.PolicySet", _Set)
-    monkeypatch.setattr("connectors.kit.directory.unbundle", lambda data: data)
+    monkeypatch.setattr("connectors.kit.directory.load_published", lambda found: _Set.load(found.data))
     founded = found_office(tmp_path / "office")
     enrol(founded, "fr-customs", "de-customs")
     founded.publish_policies("a" * 64, 1, b"a" * 64, now=NOW)

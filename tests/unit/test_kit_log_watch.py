@@ -51,6 +51,22 @@ async def test_a_log_that_grows_is_believed_and_told_in_receipts(world: World) -
     assert seen == (await other.connector.log.latest(),)
 
 
+async def test_another_process_that_saw_more_is_no_alarm(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = await world.open(), await world.open()  # two processes on one store
+    await first.send(warning_draft(), to=["de-customs"])
+    shown = await line_of(first).checkpoint()
+
+    async def slowly() -> str:
+        await second.send(warning_draft(), to=["de-customs"])
+        await _look(second)
+        return shown
+
+    monkeypatch.setattr(line_of(first), "checkpoint", slowly)
+    await _look(first)
+    assert await first.connector.log.alarms() == []
+    assert await first.connector.log.latest() == await line_of(second).checkpoint(), "the newer one is remembered"
+
+
 async def test_a_second_history_is_an_alarm_with_its_proof(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     agency = await world.open()
     await agency.send(warning_draft(), to=["de-customs"])

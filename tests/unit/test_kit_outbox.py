@@ -75,7 +75,7 @@ async def test_everything_survives_reopening(tmp_path: Path) -> None:
         assert (await outbox.entry("b")).draft == b"second"
         assert await outbox.next_numbers(KID, ["de-customs"]) == Numbers(KID, 2, MH, {"de-customs": 2})
         await outbox.keep_accept("a", b"accept")
-        await outbox.refuse("b", "policy/denied")
+        await outbox.refuse("b", "policy/denied", found="waiting")
         assert await outbox.unfinished() == []
     assert file.stat().st_mode & 0o077 == 0
 
@@ -85,12 +85,12 @@ async def test_the_end_of_a_message_is_final(store: AgencyStore) -> None:
     await outbox.hand_over({"a": b"", "b": b""}, at=NOW)
     await _keep(outbox, "a", await outbox.next_numbers(KID, []), MH)
     await outbox.keep_accept("a", b"accept")
-    await outbox.refuse("a", "envelope/expired")
+    await outbox.refuse("a", "envelope/expired", found="sealed")
     entry = await outbox.entry("a")
     assert (entry.state, entry.code, entry.accept, entry.frame) == ("accepted", None, b"accept", None)
     assert (entry.head, entry.manifest) == (b"head", "manifest"), "evidence is made of them"
     assert [one.id for one in await outbox.of_operation("op-canute")] == ["a"]
-    await outbox.refuse("b", "policy/denied")
+    await outbox.refuse("b", "policy/denied", found="waiting")
     await outbox.keep_accept("b", b"accept")
     assert (await outbox.entry("b")).state == "refused"
     await outbox.hand_over({"b": b"again"}, at=NOW)
@@ -132,6 +132,19 @@ async def test_another_version_is_not_touched(tmp_path: Path) -> None:
         await AgencyStore.open(file)
     with pytest.raises(StoreError):
         await AgencyStore.open(tmp_path / "nowhere" / "agency.sqlite")
+
+
+async def test_what_another_process_brought_further_is_not_given_up(store: AgencyStore) -> None:
+    """One process fails before it sealed; another has sealed meanwhile, and the hub's accept is the last word."""
+    outbox = Outbox(store)
+    await outbox.hand_over({"a": b""}, at=NOW)
+    await _keep(outbox, "a", await outbox.next_numbers(KID, []), MH)
+    await outbox.refuse("a", "seal/no-addressee-key", found="waiting")
+    assert (await outbox.entry("a")).state == "sealed"
+    await outbox.refuse("a", "exchange/not-found", found="sealed")
+    await outbox.keep_accept("a", b"accept")
+    entry = await outbox.entry("a")
+    assert (entry.state, entry.code, entry.accept) == ("accepted", None, b"accept")
 
 
 async def test_receipts_are_tied_to_own_messages(store: AgencyStore) -> None:

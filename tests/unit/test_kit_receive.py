@@ -9,8 +9,16 @@ import pytest
 from connectors.kit.agency import Agency
 from connectors.kit.client import MailPiece
 from connectors.kit.receive import examine_new, send_receipts
+from hub.protocol.directory import Directory
 from hub.protocol.encoding import lp, parse_frame
-from hub.protocol.errors import AnswerError, NotFoundError, StoreError, UnreachableError
+from hub.protocol.errors import (
+    AnswerError,
+    NotFoundError,
+    StaleDirectoryError,
+    StoreError,
+    UnreachableError,
+    UntrustedDirectoryError,
+)
 from hub.protocol.interface import Collected
 from hub.protocol.vocabulary import Label
 from tests.support.agency import (
@@ -298,3 +306,39 @@ async def test_gaps_are_seen(world: World) -> None:
     other = await world.open("de-customs")
     await other.receive_once()
     assert await other.gaps() == {"fr-customs": [range(1, 2)]}
+
+
+@pytest.mark.parametrize("published", ["believed", "refused"])
+async def test_what_an_unknown_partner_signed_waits_for_a_directory_that_is_believed(
+    world: World, monkeypatch: pytest.MonkeyPatch, published: str
+) -> None:
+    """Copies and receipts alike: what is wrong with a published directory is no message's fault."""
+    customs, police = await world.open(), await world.open("de-police")
+    whole = mirror_of(police).directory
+    sent = await customs.send(warning_draft(), to=["de-police"])
+    mirror_of(police).directory = Directory(
+        federation=whole.federation,
+        version=whole.version,
+        digest=whole.digest,
+        records=[one for one in whole.partners() if one.partner != "fr-customs"],
+    )
+    mirror_of(customs).directory = Directory(
+        federation=whole.federation,
+        version=whole.version,
+        digest=whole.digest,
+        records=[one for one in whole.partners() if one.partner != "de-police"],
+    )
+
+    async def refused() -> None:
+        raise UntrustedDirectoryError("forged")
+
+    for agency in (police, customs):
+        if published == "refused":
+            with monkeypatch.context() as patch:
+                patch.setattr(mirror_of(agency), "refresh", refused)
+                with pytest.raises(StaleDirectoryError):
+                    await agency.receive_once()
+        mirror_of(agency).published = (whole, world.policies)
+        await agency.receive_once()
+    assert [(entry.mh, entry.state) for entry in await police.inbox()] == [(sent.mh, "opened")]
+    assert [one.iss for one in await customs.receipts(sent.mh)] == ["de-police"]

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from connectors.kit.reading import OpenedMessage
 from connectors.kit.runner import Reply, Runner
 from connectors.kit.send import Addressing
 from hub.protocol.errors import ContentError, StoreError, UnreachableError
+from hub.protocol.vocabulary import Status
 from tests.support.agency import World, feedback_draft, line_of, running_world, warning_draft
 
 
@@ -151,3 +153,21 @@ async def test_a_bug_of_an_adapter_stops_the_connector_and_is_shown(world: World
     with pytest.raises(KeyError):
         await asyncio.wait_for(Runner(police, answer).run(), 10)
     assert len(await police.connector.inbox.unhandled()) == 1, "and the message is not lost"
+
+
+async def test_a_warning_in_earnest_does_not_stop_a_connector_for_exercises(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    customs, police = await world.open(), await world.open("de-police")
+    customs = Agency(customs.settings, replace(customs.connector, mode="live"))
+    await customs.send(warning_draft(status=Status.ACTUAL), to=["de-police"])
+    await customs.send(warning_draft(), to=["de-police"])
+    await police.receive_once()
+
+    async def answer(_agency: Agency, message: OpenedMessage) -> Sequence[Reply]:
+        return [Reply(feedback_draft(status=message.manifest.status))]
+
+    await Runner(police, answer).handle_new()
+    assert await police.connector.inbox.unhandled() == []
+    assert len(await police.connector.outbox.unfinished()) == 1, "the exercise is answered, the other left to officers"
+    assert "policy/denied" in caplog.text

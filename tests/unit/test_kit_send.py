@@ -164,19 +164,24 @@ async def test_an_exercise_connector_sends_nothing_in_earnest(world: World) -> N
     assert await _states(agency) == []
 
 
-@pytest.mark.parametrize(
-    ("draft", "to", "leaf"),
-    [({}, ["xx-customs"], UnknownPartnerError), ({"operation": "op-unknown"}, ["de-customs"], OperationError)],
-)
-async def test_what_no_retry_mends_is_given_up_with_its_code(
-    world: World, draft: dict[str, str], to: list[str], leaf: type[UnknownPartnerError | OperationError]
+@pytest.mark.parametrize("addressing", [{"to": ["xx-customs"]}, {"to": ["de-customs"], "leave_out": ["KE-customs"]}])
+async def test_a_mistyped_partner_is_refused_before_anything_is_kept(
+    world: World, addressing: dict[str, list[str]]
 ) -> None:
+    """Above all one to be left out: the message would go to it."""
     agency = await world.open()
-    with pytest.raises(leaf):
-        await agency.send(warning_draft(**draft), to=to)
+    with pytest.raises(UnknownPartnerError):
+        await agency.send(warning_draft(), **addressing)
+    assert await _states(agency) == []
+
+
+async def test_what_no_retry_mends_is_given_up_with_its_code(world: World) -> None:
+    agency = await world.open()
+    with pytest.raises(OperationError):
+        await agency.send(warning_draft(operation="op-unknown"), to=["de-customs"])
     entry = await _only(agency)
-    assert (entry.state, entry.code) == ("refused", leaf.code)
-    with pytest.raises(leaf):
+    assert (entry.state, entry.code) == ("refused", OperationError.code)
+    with pytest.raises(OperationError):
         await advance(agency.connector, entry.id)
     await agency.send(warning_draft(), to=["de-customs"])
 
@@ -248,6 +253,19 @@ async def test_the_same_bytes_are_sent_again(world: World) -> None:
     sent = await advance(agency.connector, entry.id)
     assert len((await line_of(agency).sent()).messages) == 1
     assert await advance(agency.connector, entry.id) == sent, "advancing an accepted message changes nothing"
+
+
+async def test_what_was_accepted_stays_accepted_when_it_no_longer_passes(world: World) -> None:
+    """The answer was lost; when the same bytes are sent again, the message has expired meanwhile."""
+    agency = await world.open()
+    line_of(agency).break_after[MESSAGES] = 1
+    with pytest.raises(UnreachableError):
+        await agency.send(warning_draft(), to=["de-customs"])
+    world.now += agency.connector.lifetime
+    entry = await _only(agency)
+    sent = await advance(agency.connector, entry.id)
+    assert (sent.mh, sent.accept.iat) == (entry.mh, world.now - agency.connector.lifetime)
+    assert await _states(agency) == [("accepted", None)]
 
 
 async def test_messages_that_were_sealed_while_the_hub_was_away_keep_their_order(world: World) -> None:
