@@ -8,8 +8,9 @@ import contextlib
 import logging
 import signal
 import socket
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ from hub.keeping import Keeper
 from hub.protocol.errors import SetupError
 from hub.protocol.keyring import Keyring, open_keyring
 from hub.protocol.statements import sign_batch
+from hub.protocol.strictjson import parse_json
 from hub.settings import HubSettings
 from hub.store.sqlite import SqliteStore
 
@@ -30,9 +32,32 @@ _LOG: Final = logging.getLogger("valise.hub")
 _SHUTDOWN: Final = 2.0  # seconds that open long polls are given when the hub stops
 
 
-def now() -> int:
-    """Return the clock that every trip is given: Unix seconds."""
-    return int(time.time())
+class SteadyClock:
+    """The clock that every trip is given, Unix seconds: it stands still rather than go back.
+
+    A statement dated after the batch that carries it would be refused for ever, so no step of the system's clock may
+    come between the two. Safe for threads.
+    """
+
+    def __init__(self, source: Callable[[], float] = time.time) -> None:
+        self._source: Final = source
+        self._lock: Final = threading.Lock()
+        self._last = 0
+
+    def __call__(self) -> int:
+        """Return the time."""
+        with self._lock:
+            self._last = max(self._last, int(self._source()))
+            return self._last
+
+
+def _sign_batch_of(keyring: Keyring) -> Callable[[bytes], str]:
+    """Return what signs a batch, by the key that was valid when it was made: it may be signed only after a restart."""
+
+    def sign(payload: bytes) -> str:
+        return sign_batch(payload, keyring.signer(at=parse_json(payload)["iat"]))
+
+    return sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +89,7 @@ async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
     Raises:
         SetupError, KeystoreError, DirectoryError, PolicyError, StoreError: it cannot start; the sentence says why.
     """
-    keyring = _keyring(settings)
+    keyring, now = _keyring(settings), SteadyClock()
     keeper = Keeper(
         repository=settings.repository,
         anchor=_read(settings.trusted_root),
@@ -78,7 +103,7 @@ async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
                 settings.database,
                 federation=settings.federation,
                 hub=settings.hub,
-                sign_batch=lambda payload: sign_batch(payload, keyring.signer(at=now())),
+                sign_batch=_sign_batch_of(keyring),
                 clock=now,
             )
         )

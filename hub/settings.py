@@ -63,6 +63,8 @@ class HubSettings(BaseModel):
             raise SetupError(f"{file.name}: {error}") from error
         except ValidationError as invalid:
             raise SetupError(f"{file.name}: {_explain(invalid, list(cls.model_fields))}") from None
+        if settings.public_url is not None:
+            settings = settings.model_copy(update={"public_url": settings.public_url.rstrip("/")})
         folder = file.parent
         paths = {
             name: folder / value for name in cls.model_fields if isinstance(value := getattr(settings, name), Path)

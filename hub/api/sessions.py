@@ -11,7 +11,7 @@ from aiohttp import web
 
 from hub.api.places import BODY, DESK, EXCHANGE, PARTNER, PUBLIC_URL
 from hub.protocol.envelope import MAX_SUBMISSION
-from hub.protocol.errors import BusyError, PartnerSuspendedError, RequestError, TooLargeError, UnauthenticatedError
+from hub.protocol.errors import BusyError, RequestError, TooLargeError, UnauthenticatedError
 from hub.protocol.interface import Token
 from hub.protocol.session import TOKEN_LIFETIME
 from hub.protocol.wire import Wire, parse_wire
@@ -58,8 +58,7 @@ def with_session(route: Route) -> Route:
             url=_url(request),
             now=exchange.clock(),
         )
-        if exchange.directory().partner(caller.partner).status != "active":
-            raise PartnerSuspendedError(caller.partner)
+        exchange.directory().check_active(caller.partner)
         request[PARTNER] = caller.partner
         request[BODY] = await read_body(request, MAX_SUBMISSION)
         caller.check_body(request[BODY])

@@ -121,4 +121,5 @@ def answer(folder: Path, challenge: Path) -> None:
 def serve(folder: Path, ready_file: Path | None) -> None:
     """Run the hub in FOLDER until it is asked to stop (Ctrl-C or SIGTERM)."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("tuf").setLevel(logging.WARNING)  # it tells of every key that it tries
     asyncio.run(serve_hub(HubSettings.read(folder / _SETTINGS), ready_file=ready_file))

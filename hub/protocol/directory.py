@@ -159,6 +159,16 @@ class Directory:
         """Return all records, by code."""
         return tuple(record for _, record in sorted(self._records.items()))
 
+    def check_active(self, partner: str) -> None:
+        """Refuse to take in anything of a suspended partner; what it signed before stays what it was.
+
+        Raises:
+            UnknownPartnerError: there is no such partner.
+            PartnerSuspendedError: it is suspended.
+        """
+        if self.partner(partner).status != "active":
+            raise PartnerSuspendedError(partner)
+
     def signing_key(self, kid: str, *, iss: str, at: int, use: Literal["sign", "sign2"] = "sign") -> KeyEntry:
         """Return the key under which `iss` signed something at a time.
 
@@ -175,17 +185,14 @@ class Directory:
             UnknownPartnerError: `iss` is no partner.
             UnknownKeyError: no such key, or it is for another use.
             WrongOriginatorError: the key is another partner's.
-            PartnerSuspendedError: `iss` is suspended.
             KeyNotValidError: too early, too late, or revoked by then.
         """
-        record = self.partner(iss)
+        self.partner(iss)
         key = self._keys.get(kid)
         if key is None or key.use != use:
             raise UnknownKeyError(kid[:64])
         if kid.partition("#")[0] != iss:  # a record holds no key of another name
             raise WrongOriginatorError(f"{kid} is not of {iss}")
-        if record.status != "active":
-            raise PartnerSuspendedError(iss)
         if not key.is_valid(at=at):
             raise KeyNotValidError(f"{kid} at {at}")
         return key

@@ -26,6 +26,7 @@ ASSERTION_TYP: Final = "client-authentication+jwt"
 TOKEN_LIFETIME: Final = 300  # seconds
 PROOF_WINDOW: Final = 60  # seconds that a proof or assertion is good for, and that clocks may differ
 MAX_PROOF: Final = 4_096  # characters
+_MAX_JTI: Final = 64  # characters
 _MAX_SEEN: Final = 200_000  # identifiers remembered; more within one window is a flood, answered as busy
 
 
@@ -130,6 +131,7 @@ class SessionDesk:
         try:
             jws = parse_jws(assertion, typ=ASSERTION_TYP)
             claims = parse_wire(_Assertion, jws.payload)
+            directory.check_active(claims.iss)
             key = directory.signing_key(jws.kid, iss=claims.iss, at=now)
             verify_jws(jws, alg=key.alg, public=decode_b64url(key.pub))
         except ValiseError as error:
@@ -196,6 +198,8 @@ class SessionDesk:
             expected["ath"] = encode_b64url(sha256(token.encode("ascii", "replace")))
         if any(claims.get(name) != value for name, value in expected.items()):
             raise UnauthenticatedError("proof of another request")
+        if not isinstance(claims["jti"], str) or len(claims["jti"]) > _MAX_JTI:
+            raise UnauthenticatedError("proof identifier")
         if not isinstance(claims["iat"], int) or abs(now - claims["iat"]) > PROOF_WINDOW:
             raise UnauthenticatedError("proof of another time")
         thumbprint = _thumbprint(public)

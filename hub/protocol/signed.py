@@ -57,6 +57,7 @@ def verify_signed(shape: type[_Shape], text: str, directory: Directory, *, typ: 
     if value.fed != directory.federation:
         raise WrongFederationError(value.fed)
     if now is not None:
+        directory.check_active(value.iss)
         directory.signing_key(jws.kid, iss=value.iss, at=now)
         if value.iat > now + CLOCK_SKEW:
             raise NotYetValidError(str(value.iat))

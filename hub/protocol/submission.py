@@ -83,6 +83,7 @@ def verify_submission(
     manifest, jws = parse_manifest(head.m)
     if manifest.iss != originator:  # 3: nobody uploads for another
         raise WrongOriginatorError("uploaded by another partner")
+    directory.check_active(manifest.iss)
     check_suite(manifest)  # 4
     verify_signatures(manifest, jws, head.s2, directory, times=(manifest.iat, now))  # 5
     check_time(manifest, federation=federation, now=now)  # 6

@@ -126,6 +126,8 @@ def verify_evidence(data: bytes, anchor: bytes) -> VerifiedEvidence:
     if named != (jws.digest, manifest.iss, manifest.jti, manifest.seq, jws.digest, leaf.to):
         raise EvidenceMismatchError("the accept or the proof is about another delivery")
     decision, digest = _check_decision(file, accept, directory)  # step 6
+    if file.made_at < max(accept.iat, decision.iat):
+        raise EvidenceMismatchError("made before what it is about")
     disclosures = _check_disclosures(file, manifest, decision, leaf)  # step 7
     receipt = _check_receipt(file, directory, decision, digest)  # step 8
     checkpoint = _check_log(file, directory, accept.hub)  # step 9

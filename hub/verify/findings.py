@@ -32,6 +32,8 @@ def describe(evidence: VerifiedEvidence) -> Findings:
         "That a person read it: the receipt is the connector's.",
         "That the log shows everybody the same history: compare its checkpoint with other partners' or witnesses'.",
         "Who else was addressed: the audience is confidential.",
+        "That the clocks were right: originator and addressee date what they sign, and the hub the rest.",
+        "That this policy set was the one in force: only that it was published, and that the decision follows from it.",
         f"What the directory says after {moment(evidence.made_at)}, such as a key that was reported stolen later.",
     ]
     if evidence.receipt is None:
@@ -54,8 +56,8 @@ def _signed(evidence: VerifiedEvidence) -> str:
     manifest = evidence.manifest
     exercise = "" if manifest.status == "actual" else f" (status: {manifest.status})"
     return (
-        f"{_name(evidence, manifest.iss)} signed this {manifest.mt}{exercise} on {moment(manifest.iat)} and addressed "
-        f"it to {_name(evidence, evidence.leaf.to)}; its number is {evidence.mh}."
+        f"{_name(evidence, manifest.iss)} signed this {manifest.mt}{exercise}, dated {moment(manifest.iat)}, and "
+        f"addressed it to {_name(evidence, evidence.leaf.to)}; its number is {evidence.mh}."
     )
 
 
@@ -86,5 +88,5 @@ def _received(evidence: VerifiedEvidence) -> str:
     receipt = evidence.receipt
     if receipt is None or receipt.state == "opened":
         at = moment(receipt.iat) if receipt else ""
-        return f"{_name(evidence, evidence.leaf.to)} received it, opened it and signed for it on {at}."
+        return f"{_name(evidence, evidence.leaf.to)} received it, opened it and signed for it, dated {at}."
     return f"{_name(evidence, evidence.leaf.to)} received it on {moment(receipt.iat)} and refused it: {receipt.error}."

@@ -478,8 +478,10 @@ async def test_replay(directory: Directory, exchange: Exchange) -> None:
         await submit(exchange, "fr-customs", full_frame(directory, seq=2, jti=message_id(1)))
     assert len(await exchange.store.waiting(TO, limit=10)) == 1
     late = Exchange(HUB, FEDERATION, exchange.store, lambda: directory, exchange.policies, lambda: NOW + 86_400)
+    assert await submit(late, "fr-customs", frame) == accepts[0], "what was accepted stays so, and goes to nobody again"
+    assert len(await exchange.store.waiting(TO, limit=10)) == 1
     with pytest.raises(ExpiredError):
-        await submit(late, "fr-customs", frame)
+        await submit(late, "fr-customs", full_frame(directory, seq=3))
 
 
 async def test_thread_injection(directory: Directory, exchange: Exchange) -> None:

@@ -21,6 +21,7 @@ from hub.protocol.errors import (
     EvidenceAnchorError,
     EvidenceFormatError,
     EvidenceMismatchError,
+    KeyNotValidError,
     NotFoundError,
     ValiseError,
 )
@@ -101,7 +102,7 @@ async def test_the_originators_date_cannot_change(evidence: bytes, exercise: Exe
     signed = bytearray(decode_b64url(payload))
     signed[signed.index(b'"exp":') - 2] ^= 1
     file["manifest"] = f"{header}.{encode_b64url(bytes(signed))}.{signature}"
-    with pytest.raises(BadSignatureError):
+    with pytest.raises((BadSignatureError, KeyNotValidError)):  # a second earlier, the key was not made yet
         verify_evidence(write_json(file), exercise.anchor)
 
 

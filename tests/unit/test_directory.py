@@ -79,10 +79,11 @@ def test_a_revoked_key_signs_until_then() -> None:
         believed.signing_key("fr-customs#s1", iss="fr-customs", at=NOW + 10)
 
 
-def test_a_suspended_partner_does_not_sign() -> None:
+def test_a_suspension_stops_what_comes_and_repudiates_nothing() -> None:
     believed = directory(parse_partner_record(altered(FR, status="suspended")))
     with pytest.raises(PartnerSuspendedError):
-        believed.signing_key("fr-customs#s1", iss="fr-customs", at=NOW)
+        believed.check_active("fr-customs")
+    assert believed.signing_key("fr-customs#s1", iss="fr-customs", at=NOW).use == "sign"
     assert believed.opening_key("fr-customs", at=NOW).use == "open"  # policy says what a suspended partner gets
 
 
