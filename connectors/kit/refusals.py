@@ -15,6 +15,7 @@ from hub.protocol.errors import (
     ForbiddenError,
     KeystoreError,
     NotFoundError,
+    NotYetValidError,
     OperationError,
     RequestError,
     SealError,
@@ -42,8 +43,8 @@ FINAL: Final = (
 """What no later try of the same can mend, whether we or the hub found it; everything else is tried again."""
 
 
-OURS: Final = (ExchangeError, KeystoreError, SetupError, StaleDirectoryError, StoreError)
-"""What says nothing about a message that was received: our own files, keys and line to the hub."""
+OURS: Final = (ExchangeError, KeystoreError, NotYetValidError, SetupError, StaleDirectoryError, StoreError)
+"""What says nothing about a message that was received: our own files, keys, clock and line to the hub."""
 
 
 def _leaves(family: type[ValiseError]) -> Iterator[type[ValiseError]]:

@@ -19,6 +19,7 @@ from hub.protocol.errors import (
     DigestError,
     MalformedError,
     MissingSignatureError,
+    NoAddresseeKeyError,
     WrongOriginatorError,
 )
 from hub.protocol.hazmat import SEALED_KEY, WRAPPED_KEY, sha256
@@ -197,7 +198,9 @@ def _check_slot(
         raise DigestError("wraps")
     if leaf.to == manifest.iss or directory.partner(leaf.to).kind is PartnerKind.HUB:
         raise AudienceError("the originator itself, or a hub")
-    directory.opening_key(leaf.to, at=now, kid=leaf.kid)
+    key = directory.opening_key(leaf.to, at=manifest.iat, kid=leaf.kid)  # it may have waited in an outbox since
+    if key.revoked_at is not None and key.revoked_at <= now:
+        raise NoAddresseeKeyError(leaf.kid)
     return AddressedPart(leaf, entry, place, slot.k, slot.w)
 
 
