@@ -22,7 +22,7 @@ DOCS := $(BIN)/pytest -q tests/docs
 define stage
 @printf '%-8s ' '$(1)'; begin=$$(date +%s); \
 if $(2) >$(VENV)/$(1).log 2>&1; then \
-  echo "ok, $$(( $$(date +%s) - begin )) s"; \
+  echo "ok, $$(( $$(date +%s) - begin )) s $$(grep -oE '[0-9]+ passed.*' $(VENV)/$(1).log | tail -1)"; \
 else \
   echo 'FAILED'; cat $(VENV)/$(1).log; echo '$(1) failed: $(3)' >&2; exit 1; \
 fi

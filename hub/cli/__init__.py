@@ -70,7 +70,7 @@ class _Commands(click.Group):
         return sorted(self._table())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        entry = self._table().get(cmd_name)
+        entry = COMMANDS.get(cmd_name) or self._table().get(cmd_name)  # looking for other packages takes a while
         if entry is None:
             return None
         module, _, name = entry[0].partition(":")
