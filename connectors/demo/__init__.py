@@ -13,6 +13,7 @@ from connectors.demo.cast import still_running
 from connectors.demo.play import play
 from connectors.demo.stage import Stage
 from hub.protocol.errors import SetupError
+from hub.protocol.strictjson import write_json
 
 _MARK = "this-is-a-valise-demo"
 
@@ -26,7 +27,10 @@ _MARK = "this-is-a-valise-demo"
     help="Where everything is put; an earlier demo there is replaced.",
 )
 @click.option("--keep", is_flag=True, help="Leave the hub and the connectors running at the end.")
-def demo(*, folder: Path, keep: bool) -> None:
+@click.option(
+    "--json", "as_json", is_flag=True, help="Tell the story on standard error, then print its figures as JSON."
+)
+def demo(*, folder: Path, keep: bool, as_json: bool) -> None:
     """Play an exercise operation: one hub, thirty-one partners, warnings, feedback, a seizure, and the proof of it all.
 
     It takes about a minute, needs no network and ends by itself.
@@ -41,4 +45,6 @@ def demo(*, folder: Path, keep: bool) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     (folder / _MARK).touch()
-    asyncio.run(play(folder, Stage(), keep=keep))
+    figures = asyncio.run(play(folder, Stage(on_stderr=as_json), keep=keep))
+    if as_json:
+        click.echo(write_json(figures).decode())

@@ -60,6 +60,7 @@ class Play:
     url: str = ""
     sent: list[str] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
+    figures: dict[str, object] = field(default_factory=dict)
 
     def agency(self, code: str) -> contextlib.AbstractAsyncContextManager[Agency]:
         """Open an agency, as its officer would."""
@@ -72,8 +73,8 @@ def shipped(name: str) -> Path:
     return packed if packed.exists() else Path(__file__).parents[2] / name
 
 
-async def play(folder: Path, stage: Stage, *, keep: bool) -> None:
-    """Play all scenes; everything is left in `folder`."""
+async def play(folder: Path, stage: Stage, *, keep: bool) -> dict[str, object]:
+    """Play all scenes, leave everything in `folder`, and return the figures for programs."""
     passphrase = encode_b64url(random_bytes(12))
     table = tomllib.loads((shipped("config") / "exercise" / "partners.toml").read_text("utf-8"))
     codes = sorted(partner["code"] for partner in table["partner"])
@@ -89,6 +90,7 @@ async def play(folder: Path, stage: Stage, *, keep: bool) -> None:
         await _show_statistics(story)
         await _prove(story, keep=keep)
         _say_where(story, keep=keep)
+    return {"folder": str(folder), "hub": story.url, "sent": story.sent} | story.figures
 
 
 async def _found(story: Play) -> None:
@@ -253,6 +255,7 @@ async def _show_matrix(story: Play, matrices: _Matrices) -> None:
         rows.append((code, str(states["opened"]), str(len(story.sent) - sum(states.values())), got))
     story.stage.table(("partner", "opened", "not for it", "of the first warning"), rows)
     total = Counter(row.state for matrix in matrices.values() for row in matrix)
+    story.figures["copies"] = dict(total)
     story.stage.say(f"{total['opened']} copies were opened, each with the addressee's signed receipt;")
     story.stage.say(f"{total['refused']} refused, {total['waiting'] + total['collected']} still on their way.")
 
@@ -269,6 +272,7 @@ async def _show_statistics(story: Play) -> None:
     )
     async with story.agency(LIAISON) as agency:
         report = await agency.report(EXCHANGE)
+    story.figures["seizures"] = {"reports": report.reports, "events": report.events}
     story.stage.table((f"{EXCHANGE}, as {LIAISON} can read it", ""), _figures(report))
 
 
@@ -321,6 +325,7 @@ async def _prove(story: Play, *, keep: bool) -> None:
     for line in outcome.out.splitlines():
         story.stage.say(f"[red]{line}[/]")
     story.stage.say(f"[dim]exit code {outcome.code}[/]")
+    story.figures["evidence"] = {"file": str(evidence), "forged": str(forged), "forged_exit_code": outcome.code}
 
 
 def flip_one_bit(evidence: bytes) -> bytes:

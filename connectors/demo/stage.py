@@ -32,8 +32,8 @@ class Bar:
 class Stage:
     """Where the demo shows itself."""
 
-    def __init__(self) -> None:
-        self._console: Final = Console(highlight=False)
+    def __init__(self, *, on_stderr: bool = False) -> None:
+        self._console: Final = Console(highlight=False, stderr=on_stderr)
         if not self._console.is_terminal:
             self._console.width = max(self._console.width, _NARROWEST)
         self._scene = 0

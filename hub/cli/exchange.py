@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from hub.authority.exchange import RegistryOffice
-from hub.cli.output import json_option, say, show
+from hub.cli.output import json_option, show
 from hub.cli.passphrases import passphrase_for
 from hub.policy.sets import PolicySet, bundle
 from hub.protocol.errors import PolicySetError
@@ -63,10 +63,12 @@ def publish_policies(office: Path, folder: Path, *, as_json: bool) -> None:
 
 @exchange.command()
 @_OFFICE
-def renew(office: Path) -> None:
+@json_option
+def renew(office: Path, *, as_json: bool) -> None:
     """Sign the directory again before its signatures expire; run it daily."""
-    RegistryOffice(office, passphrase_for).renew(now=int(time.time()))
-    say("The directory is signed anew.")
+    now = int(time.time())
+    RegistryOffice(office, passphrase_for).renew(now=now)
+    show({"renewed": now}, "The directory is signed anew.", as_json=as_json)
 
 
 def _publish(office: RegistryOffice, folder: Path, now: int) -> str:

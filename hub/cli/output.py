@@ -1,9 +1,11 @@
-"""How the hub's commands speak: data to standard output, talk to standard error, and `--json` everywhere.
+"""How the hub's commands speak: results to standard output, the log to standard error, and `--json` everywhere.
 
 Not for: what they say. User's page: `docs/reference/commands.md`.
 """
 
+import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
@@ -23,6 +25,18 @@ def show(value: object, text: str, *, as_json: bool) -> None:
     click.echo(write_json(value).decode() if as_json else text)
 
 
-def say(text: str) -> None:
-    """Tell a person what is going on, on standard error."""
-    click.echo(text, err=True)
+class LogLine(logging.Formatter):
+    """Writes one event a line: when, level, who tells it, what happened."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        text = super().format(record)  # it also puts the traceback into the record
+        if not self._as_json:
+            return text
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        fields = {"at": at, "level": record.levelname.lower(), "logger": record.name, "event": record.getMessage()}
+        return write_json(fields | ({"error": record.exc_text} if record.exc_text else {})).decode()

@@ -12,7 +12,7 @@ from typing import Literal
 import click
 
 from hub.authority.exchange import RegistryOffice
-from hub.cli.output import json_option, say, show
+from hub.cli.output import json_option, show
 from hub.cli.passphrases import passphrase_for
 from hub.protocol.directory import country_of
 from hub.protocol.enrolment import fingerprint
@@ -31,17 +31,21 @@ def partner() -> None:
 @partner.command()
 @_OFFICE
 @_REQUESTS
-def challenge(office: Path, requests: tuple[Path, ...]) -> None:
+@json_option
+def challenge(office: Path, requests: tuple[Path, ...], *, as_json: bool) -> None:
     """Check enrolment requests and write the challenge beside each.
 
     Compare the fingerprint with the partner over another way before you enrol it.
     """
     opened, now = RegistryOffice(office, passphrase_for), int(time.time())
+    written = []
     for request in requests:
         data = request.read_bytes()
         answer_to = request.with_suffix(".challenge")
         answer_to.write_bytes(opened.challenge(data, country=country_of(request.stem), now=now))
-        say(f"{request.stem:24} {fingerprint(data)}")
+        written.append({"partner": request.stem, "challenge": str(answer_to), "fingerprint": fingerprint(data)})
+    lines = "\n".join(f"{one['partner']:24} {one['fingerprint']}" for one in written)
+    show({"challenges": written}, lines, as_json=as_json)
 
 
 @partner.command()
@@ -74,30 +78,34 @@ def show_partner(office: Path, code: str, *, as_json: bool) -> None:
 @partner.command()
 @_OFFICE
 @click.argument("code")
-def suspend(office: Path, code: str) -> None:
+@json_option
+def suspend(office: Path, code: str, *, as_json: bool) -> None:
     """Suspend a partner: nothing of it is accepted and nothing is released to it until `resume`."""
-    _set_status(office, code, "suspended")
+    _set_status(office, code, "suspended", as_json=as_json)
 
 
 @partner.command()
 @_OFFICE
 @click.argument("code")
-def resume(office: Path, code: str) -> None:
+@json_option
+def resume(office: Path, code: str, *, as_json: bool) -> None:
     """End a partner's suspension."""
-    _set_status(office, code, "active")
+    _set_status(office, code, "active", as_json=as_json)
 
 
 @partner.command()
 @_OFFICE
 @click.argument("kid")
 @click.option("--since", type=int, help="Unix time from which it must not be believed; default: now.")
-def revoke(office: Path, kid: str, since: int | None) -> None:
+@json_option
+def revoke(office: Path, kid: str, since: int | None, *, as_json: bool) -> None:
     """Revoke the key KID (such as `fr-customs#s1`) from a time on."""
     now = int(time.time())
-    RegistryOffice(office, passphrase_for).revoke_key(kid, since=now if since is None else since, now=now)
-    say(f"{kid} is revoked.")
+    since = now if since is None else since
+    RegistryOffice(office, passphrase_for).revoke_key(kid, since=since, now=now)
+    show({"revoked": kid, "since": since}, f"{kid} is revoked.", as_json=as_json)
 
 
-def _set_status(office: Path, code: str, status: Literal["active", "suspended"]) -> None:
+def _set_status(office: Path, code: str, status: Literal["active", "suspended"], *, as_json: bool) -> None:
     RegistryOffice(office, passphrase_for).set_status(code, status, now=int(time.time()))
-    say(f"{code} is {status}.")
+    show({"partner": code, "status": status}, f"{code} is {status}.", as_json=as_json)

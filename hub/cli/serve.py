@@ -14,7 +14,7 @@ import click
 from hub.app import serve as serve_hub
 from hub.authority.files import PRIVATE, write_file
 from hub.broker.notary import log_signers
-from hub.cli.output import json_option, say, show
+from hub.cli.output import LogLine, json_option, show
 from hub.cli.passphrases import passphrase_for
 from hub.protocol.directory import PartnerRecord, country_of
 from hub.protocol.enrolment import answer_challenge, fingerprint, request_enrolment
@@ -104,7 +104,8 @@ def _signers(keyring: Keyring, federation: str, now: int) -> dict[str, Signer]:
 @hub.command()
 @_FOLDER
 @click.argument("challenge", type=click.Path(exists=True, path_type=Path, dir_okay=False))
-def answer(folder: Path, challenge: Path) -> None:
+@json_option
+def answer(folder: Path, challenge: Path, *, as_json: bool) -> None:
     """Answer the registry office's CHALLENGE with the keys in FOLDER."""
     settings = HubSettings.read(folder / _SETTINGS)
     keyring = open_keyring(settings.keystore.read_bytes(), settings.passphrase().get_secret_value())
@@ -112,14 +113,17 @@ def answer(folder: Path, challenge: Path) -> None:
     signers = _signers(keyring, settings.federation, int(time.time()))
     written = challenge.with_suffix(".answer")
     written.write_bytes(answer_challenge(request, challenge.read_bytes(), signers, keyring.openers()))
-    say(f"Send back: {written}")
+    show({"answer": str(written)}, f"Send back: {written}", as_json=as_json)
 
 
 @hub.command()
 @_FOLDER
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Write the hub's address here once it answers.")
-def serve(folder: Path, ready_file: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Write each line of the log as JSON.")
+def serve(folder: Path, ready_file: Path | None, *, as_json: bool) -> None:
     """Run the hub in FOLDER until it is asked to stop (Ctrl-C or SIGTERM)."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    console = logging.StreamHandler()
+    console.setFormatter(LogLine(as_json=as_json))
+    logging.basicConfig(level=logging.INFO, handlers=[console])
     logging.getLogger("tuf").setLevel(logging.WARNING)  # it tells of every key that it tries
     asyncio.run(serve_hub(HubSettings.read(folder / _SETTINGS), ready_file=ready_file))

@@ -17,7 +17,7 @@ from hub.verify.evidence import verify_evidence
 def test_the_demo_plays_and_ends_by_itself(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     played = subprocess.run(
-        [sys.executable, "-m", "hub.cli", "demo", "--folder", str(folder)],
+        [sys.executable, "-m", "hub.cli", "demo", "--json", "--folder", str(folder)],
         capture_output=True,
         text=True,
         timeout=200,
@@ -25,7 +25,7 @@ def test_the_demo_plays_and_ends_by_itself(tmp_path: Path) -> None:
         env={**os.environ, "COLUMNS": "120"},
     )
     assert played.returncode == 0, played.stdout[-2_000:] + played.stderr[-2_000:]
-    told = " ".join(played.stdout.split())
+    told = " ".join(played.stderr.split())
     assert "31 partners and a hub enrol" in told
     assert "16 accepts came back" in told
     copies = re.search(r"(\d+) copies were opened.*?(\d+) refused, (\d+) still on their way", told)
@@ -36,6 +36,10 @@ def test_the_demo_plays_and_ends_by_itself(tmp_path: Path) -> None:
     assert "The evidence holds" in told
     assert BadSignatureError.sentence in told
     assert "exit code 6" in told
+    figures = json.loads(played.stdout)
+    assert (len(figures["sent"]), figures["copies"]) == (16, {"opened": int(copies[1])})
+    assert figures["seizures"] == {"reports": 3, "events": 2}
+    assert figures["evidence"]["forged_exit_code"] == 6
     anchor = (folder / "office" / "root.json").read_bytes()
     evidence = verify_evidence((folder / "evidence.json").read_bytes(), anchor)
     assert evidence.verdict is not None

@@ -1,14 +1,18 @@
 """The hub's commands as an operator types them: exit codes, JSON, files, and the sentence when something is wrong."""
 
 import json
+import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from hub.cli import exit_code, valise
+from hub.cli.output import LogLine
 from hub.protocol import errors
 from tests.support.tree import ROOT
 
@@ -46,8 +50,8 @@ def _enrol_hub(office: Path, tmp_path: Path) -> Path:
     assert told["request"] == str(request)
     challenged = _run("partner", "challenge", office, request)
     assert challenged.exit_code == 0
-    assert str(told["fingerprint"]) in challenged.stderr, "the officer compares the same fingerprint"
-    assert _run("hub", "answer", hub, hub / "int-hub.challenge").exit_code == 0
+    assert str(told["fingerprint"]) in challenged.stdout, "the officer compares the same fingerprint"
+    assert _json("hub", "answer", hub, hub / "int-hub.challenge") == {"answer": str(hub / "int-hub.answer")}
     assert _json("partner", "enrol", office, request) == {"enrolled": ["int-hub"]}
     return hub
 
@@ -64,10 +68,11 @@ def test_a_hub_is_made_and_enrolled(office: Path, tmp_path: Path) -> None:
 
 def test_partners_are_suspended_and_keys_revoked(office: Path, tmp_path: Path) -> None:
     _enrol_hub(office, tmp_path)
-    assert _run("partner", "suspend", office, "int-hub").exit_code == 0
+    assert _json("partner", "suspend", office, "int-hub") == {"partner": "int-hub", "status": "suspended"}
     assert _json("partner", "show", office, "int-hub")["status"] == "suspended"
     assert _run("partner", "resume", office, "int-hub").exit_code == 0
-    assert _run("partner", "revoke", office, "int-hub#s1", "--since", "1800000000").exit_code == 0
+    revoked = _json("partner", "revoke", office, "int-hub#s1", "--since", "1800000000")
+    assert revoked == {"revoked": "int-hub#s1", "since": 1_800_000_000}
     keys = _json("partner", "show", office, "int-hub")["keys"]
     assert isinstance(keys, list)
     assert {key["kid"]: key["revoked_at"] for key in keys}["int-hub#s1"] == 1_800_000_000
@@ -78,7 +83,7 @@ def test_a_policy_set_is_published_and_the_directory_renewed(office: Path, tmp_p
     digest = _json("exchange", "policies", office, ROOT / "policies")["policies"]
     assert isinstance(digest, str)
     assert list((office / "public" / "targets" / "policies").glob(f"*.{digest}.json"))
-    assert _run("exchange", "renew", office).exit_code == 0
+    assert isinstance(_json("exchange", "renew", office)["renewed"], int)
     empty = tmp_path / "empty"
     empty.mkdir()
     assert isinstance(_run("exchange", "policies", office, empty).exception, errors.PolicySetError)
@@ -137,3 +142,29 @@ def test_a_person_gets_a_sentence_a_code_and_an_exit_code(tmp_path: Path) -> Non
 )
 def test_exit_codes(error: type[errors.ValiseError], code: int) -> None:
     assert exit_code(error()) == code
+
+
+def _commands(command: click.Command, context: click.Context) -> Iterator[click.Context]:
+    if not isinstance(command, click.Group):
+        yield context
+        return
+    for name in command.list_commands(context):
+        below = command.get_command(context, name)
+        assert below is not None
+        yield from _commands(below, click.Context(below, info_name=name, parent=context))
+
+
+def test_every_command_has_json() -> None:
+    found = list(_commands(valise, click.Context(valise, info_name="valise")))
+    assert len(found) > 20
+    without = [one.command_path for one in found if "--json" not in [opt for p in one.command.params for opt in p.opts]]
+    assert not without
+
+
+def test_the_hubs_log_is_lines_for_people_or_json_for_programs() -> None:
+    cause = OSError("the disk is full")
+    record = logging.LogRecord("valise.hub", logging.ERROR, "", 0, "stopped: %s", ("disk",), (OSError, cause, None))
+    told = json.loads(LogLine(as_json=True).format(record))
+    assert (told["level"], told["logger"], told["event"]) == ("error", "valise.hub", "stopped: disk")
+    assert "the disk is full" in told["error"]
+    assert "ERROR valise.hub stopped: disk" in LogLine(as_json=False).format(record)
