@@ -80,7 +80,7 @@ bench: $(VENV)/dev.stamp ## measure, as ratios against peers in the same run
 
 .PHONY: lock
 lock: $(VENV)/dev.stamp ## write both locks after a change of pyproject.toml (UPGRADE=1 takes newer versions)
-	@$(COMPILE) --extra exchange --extra build --output-file requirements.lock pyproject.toml
+	@$(COMPILE) --extra exchange --extra interop --extra build --output-file requirements.lock pyproject.toml
 	@$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
 .PHONY: clean
