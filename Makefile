@@ -79,7 +79,7 @@ bench: $(VENV)/dev.stamp ## measure, as ratios against peers in the same run
 	@$(BIN)/python -m benchmarks
 
 .PHONY: lock
-lock: $(VENV)/dev.stamp ## write both locks after a change of pyproject.toml (UPGRADE=1 takes newer versions)
+lock: | $(BIN)/uv ## write both locks after a change of pyproject.toml (UPGRADE=1 takes newer versions)
 	@$(COMPILE) --extra exchange --extra interop --extra build --output-file requirements.lock pyproject.toml
 	@$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 
@@ -103,6 +103,10 @@ $(BIN)/python:
 	  echo 'This Python cannot make an environment: install its venv module (Debian, Ubuntu: apt install python3-venv).' >&2; \
 	  exit 1; }; \
 	rm -f $(VENV).log
+
+# Locks are written before what they name can be installed, so uv alone comes from the dev lock as it stands.
+$(BIN)/uv: | $(BIN)/python
+	@$(MAKE) --no-print-directory $(VENV)/dev.stamp
 
 # A stamp is newer than what was installed from, so that nothing is installed twice.
 $(VENV)/runtime.stamp: requirements.lock pyproject.toml | $(BIN)/python
