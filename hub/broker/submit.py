@@ -4,6 +4,7 @@ Not for: handing copies out (`collect.py`). Implements `docs/protocol/04-stateme
 `docs/trips/submit.md`.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 from hub.broker.exchange import Exchange
@@ -66,6 +67,26 @@ async def submit(exchange: Exchange, originator: str, data: bytes) -> bytes:
     )
     accept = partial(_accept, exchange, envelope, fresh_salt(), now)
     return await exchange.store.commit(Acceptance(envelope, accept, entries, copies))
+
+
+async def submit_many(exchange: Exchange, originator: str, frames: Sequence[bytes]) -> list[bytes | ValiseError]:
+    """Take several messages; one that is refused does not touch the others.
+
+    Args:
+        exchange: this hub.
+        originator: the partner whose session uploads them.
+        frames: the frames as received, in the order in which they count: one may answer an earlier one.
+
+    Returns:
+        For each frame, in order, its proven accept (JSON) or the error that `submit` would have raised.
+    """
+    outcomes: list[bytes | ValiseError] = []
+    for frame in frames:
+        try:
+            outcomes.append(await submit(exchange, originator, frame))
+        except ValiseError as error:
+            outcomes.append(error)
+    return outcomes
 
 
 async def _accept_before(exchange: Exchange, envelope: VerifiedEnvelope) -> bytes | None:
