@@ -81,7 +81,7 @@ async def test_the_same_twice_is_one_message(directory: Directory, exchange: Exc
 
 async def test_one_may_refer_to_an_earlier_one(directory: Directory, exchange: Exchange) -> None:
     [first] = frames_of(directory, 1)
-    sequel = {"to": TO, "thread": message_id(1), "irt": verified(directory, first).mh}
+    sequel: dict[str, Any] = {"to": TO, "thread": message_id(1), "irt": verified(directory, first).mh}
     frames = [seal_warning(directory, seq=3, **sequel), first, seal_warning(directory, seq=2, **sequel)]
     outcomes = await submit_many(exchange, "fr-customs", frames)
     assert [type(outcome) for outcome in outcomes] == [ThreadError, bytes, bytes], "only what came before is known"
