@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field, RootModel
 
-from hub.protocol.encoding import decode_b64url, encode_b64url
+from hub.protocol.encoding import decode_b64url, encode_all_b64url, encode_b64url
 from hub.protocol.errors import AudienceError, InclusionError, MalformedError
 from hub.protocol.hazmat import DIGEST, random_bytes, shuffle
 from hub.protocol.manifest import SALT
@@ -83,6 +83,16 @@ class AudienceTree:
     def place(self, index: int) -> Place:
         """Return the path of one leaf."""
         return Place(index, self.size, tuple(path_in(self._levels, index)))
+
+    def paths(self) -> list[tuple[str, ...]]:
+        """Return every leaf's path as it travels (base64url), in order; each node becomes text once for all.
+
+        For a tree that is padded as `check_size` wants it: every node then has a sibling.
+        """
+        texts = [encode_all_b64url(level) for level in self._levels[:-1]]
+        return [
+            tuple([level[(index >> height) ^ 1] for height, level in enumerate(texts)]) for index in range(self.size)
+        ]
 
 
 def fill_audience(entries: Sequence[bytes]) -> list[bytes]:

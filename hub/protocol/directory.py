@@ -206,11 +206,14 @@ class Directory:
             UnknownPartnerError: there is no such partner.
             NoAddresseeKeyError: it has no (such) valid key.
         """
-        valid = [
-            key
-            for key in self.partner(partner).keys
-            if key.use == "open" and key.is_valid(at=at) and kid in (None, key.kid)
-        ]
+        keys = self.partner(partner).keys if kid is None else self._named(partner, kid)
+        valid = [key for key in keys if key.use == "open" and key.is_valid(at=at)]
         if not valid:
             raise NoAddresseeKeyError(kid or partner)
         return max(valid, key=lambda key: (key.nbf, key.exp, key.kid))
+
+    def _named(self, partner: str, kid: str) -> tuple[KeyEntry, ...]:
+        """Return a partner's key of this name, if it has one; a record holds no key of another partner's name."""
+        self.partner(partner)
+        key = self._keys.get(kid)
+        return (key,) if key is not None and kid.partition("#")[0] == partner else ()

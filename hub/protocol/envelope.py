@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from hub.protocol.audience import MAX_ADDRESSEES, Place
-from hub.protocol.encoding import decode_b64url, encode_b64url, lp, parse_frame
+from hub.protocol.encoding import decode_b64url, lp, parse_frame
 from hub.protocol.errors import FrameError, TooLargeError
 from hub.protocol.manifest import MAX_COMPARTMENTS
 from hub.protocol.strictjson import write_json
@@ -124,12 +124,11 @@ def parse_submission(data: bytes) -> Submission:
     return Submission(shape, blobs)
 
 
-def write_part(leaf: bytes, place: Place, sealed: str, wraps: Mapping[str, str]) -> bytes:
-    """Return one addressee's own part of a copy, as kept in its mailbox until delivery."""
-    path = [encode_b64url(node) for node in place.path]
-    return write_json(
-        {"l": encode_b64url(leaf), "i": place.index, "n": place.size, "path": path, "k": sealed, "w": dict(wraps)}
-    )
+def write_part(
+    *, leaf: str, index: int, size: int, path: Sequence[str], sealed: str, wraps: Mapping[str, str]
+) -> bytes:
+    """Return one addressee's own part of a copy, as kept in its mailbox until delivery; all texts as they travel."""
+    return write_json({"l": leaf, "i": index, "n": size, "path": path, "k": sealed, "w": wraps})
 
 
 def write_copy(

@@ -71,5 +71,7 @@ def release(envelope: VerifiedEnvelope, part: AddressedPart, decision: Decision)
         to=part.leaf.to,
         urgent=envelope.manifest.pri == "urgent",
         released=decision.rel,
-        part=write_part(part.entry, part.place, part.sealed_key, wraps),
+        part=write_part(
+            leaf=part.entry, index=part.index, size=part.size, path=part.path, sealed=part.sealed_key, wraps=wraps
+        ),
     )

@@ -63,9 +63,22 @@ def parse_json(data: bytes) -> Any:  # noqa: ANN401 - what it is, is the caller'
     Raises:
         JsonError: anything else, lone surrogates included.
     """
+    return _parse(data, any_depth=False)
+
+
+def check_json(data: bytes) -> None:
+    """Check that data is what `parse_json` takes, of any depth: for what a closed shape has bounded already.
+
+    Raises:
+        JsonError: it is not.
+    """
+    _parse(data, any_depth=True)
+
+
+def _parse(data: bytes, *, any_depth: bool) -> Any:  # noqa: ANN401 - as `parse_json`
     try:
         text = data.decode("utf-8")
-        if text.count("[") + text.count("{") > MAX_DEPTH:  # cheap bound first; only then count the real depth
+        if not any_depth and text.count("[") + text.count("{") > MAX_DEPTH:  # cheap bound first; then the real depth
             _check_depth(text)
         value, end = _DECODER.raw_decode(text)
         if end != len(text):

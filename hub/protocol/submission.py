@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from hub.protocol.audience import PAD, AudienceTree, Leaf, Place, check_size, parse_leaf
+from hub.protocol.audience import PAD, AudienceTree, Leaf, check_size, parse_leaf
 from hub.protocol.directory import Directory
 from hub.protocol.encoding import decode_b64url, encode_b64url
 from hub.protocol.envelope import Slot, Submission, parse_submission
@@ -41,11 +41,16 @@ MAX_ATTACHMENTS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class AddressedPart:
-    """One addressee's part of a verified envelope."""
+    """One addressee's part of a verified envelope.
+
+    `entry` is the leaf's and `path` its path's text as they travel; `index` and `size` say where it stands in the tree.
+    """
 
     leaf: Leaf
-    entry: bytes
-    place: Place
+    entry: str
+    index: int
+    size: int
+    path: tuple[str, ...]
     sealed_key: str
     wraps: Mapping[str, str]
 
@@ -176,32 +181,30 @@ def _check_audience(
     if encode_b64url(tree.root) != manifest.rr:
         raise AudienceError("root")
     parts = []
-    for index, (entry, slot) in enumerate(zip(entries, slots, strict=True)):
+    for index, (entry, slot, path) in enumerate(zip(entries, slots, tree.paths(), strict=True)):
         if slot.k is None and slot.w is None:
             if len(entry) != PAD:
                 raise AudienceError("a leaf without its key")
             continue
-        parts.append(_check_slot(manifest, entry, slot, tree.place(index), directory, now=now))
+        if slot.k is None or slot.w is None:
+            raise MalformedError("a slot with half of its members")
+        leaf = parse_leaf(entry)
+        check_part(manifest, leaf, slot.k, slot.w)
+        if slot.w.keys() != leaf.w.keys():
+            raise DigestError("wraps")
+        _check_addressee(manifest, leaf, directory, now=now)
+        parts.append(AddressedPart(leaf, slot.l, index, tree.size, path, slot.k, slot.w))
     if not parts or len({part.leaf.to for part in parts}) != len(parts):
         raise AudienceError("no addressee, or one twice")
     return tuple(parts)
 
 
-def _check_slot(
-    manifest: Manifest, entry: bytes, slot: Slot, place: Place, directory: Directory, *, now: int
-) -> AddressedPart:
-    if slot.k is None or slot.w is None:
-        raise MalformedError("a slot with half of its members")
-    leaf = parse_leaf(entry)
-    check_part(manifest, leaf, slot.k, slot.w)
-    if slot.w.keys() != leaf.w.keys():
-        raise DigestError("wraps")
+def _check_addressee(manifest: Manifest, leaf: Leaf, directory: Directory, *, now: int) -> None:
     if leaf.to == manifest.iss or directory.partner(leaf.to).kind is PartnerKind.HUB:
         raise AudienceError("the originator itself, or a hub")
     key = directory.opening_key(leaf.to, at=manifest.iat, kid=leaf.kid)  # it may have waited in an outbox since
     if key.revoked_at is not None and key.revoked_at <= now:
         raise NoAddresseeKeyError(leaf.kid)
-    return AddressedPart(leaf, entry, place, slot.k, slot.w)
 
 
 def check_part(manifest: Manifest, leaf: Leaf, sealed_key: str, wraps: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""From bytes to an unbelieved wire shape: strict JSON first, then a closed model.
+"""From bytes to an unbelieved wire shape: strict JSON of a closed model.
 
 Not for: whether the shape's words are true; that is `verify`'s. Implements `docs/protocol/01-encoding.md` section 3.
 """
@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hub.protocol.errors import MalformedError, ValiseError
-from hub.protocol.strictjson import MAX_INTEGER, parse_json
+from hub.protocol.strictjson import MAX_INTEGER, check_json, parse_json
 
 Digest = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$")]  # base64url of SHA-256
 Salt = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{22}$")]  # base64url of 16 bytes
@@ -33,12 +33,14 @@ def parse_wire(shape: type[_Shape], data: bytes, *, error: type[ValiseError] = M
         JsonError: not strict JSON.
         ValiseError: the `error` class, when the JSON is not of that shape; its detail names the place.
     """
-    parse_json(data)
     try:
-        return shape.model_validate_json(data)
+        value = shape.model_validate_json(data)
     except ValidationError as invalid:
+        parse_json(data)
         first = invalid.errors(include_url=False, include_input=False)[0]
         raise error(f"{shape.__name__} {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    check_json(data)
+    return value
 
 
 def write_wire(value: BaseModel) -> bytes:

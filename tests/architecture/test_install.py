@@ -14,7 +14,7 @@ from tests.support.tree import ROOT, check_none
 
 RUNTIME: Final = "requirements.lock"
 DEV: Final = "requirements-dev.lock"
-MAX_RUNTIME: Final = 40  # packages; every one of them is somebody else's code beside our keys
+MAX_RUNTIME: Final = 44  # packages; every one of them is somebody else's code beside our keys
 PIN: Final = re.compile(r"^([a-z0-9-]+)==(\S+)( ; [^\\]+)? \\$")
 HASH: Final = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
 
