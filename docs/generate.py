@@ -1,4 +1,4 @@
-"""Write the reference pages that say what the code says: errors, settings, commands.
+"""Write the reference pages that say what the code says: errors, settings, commands, events.
 
     python -m docs.generate            write them
     python -m docs.generate --check    say which are out of date, and exit with 1
@@ -20,6 +20,7 @@ from pydantic_core import PydanticUndefined
 
 from connectors.kit.settings import ConnectorSettings
 from hub.cli import valise
+from hub.host.events import EVENTS, Event
 from hub.protocol import errors
 from hub.protocol.errors import ValiseError
 from hub.settings import HubSettings
@@ -33,6 +34,12 @@ NOT send anything of the message beside it; a program MUST decide by the code an
 gets another meaning; new ones are added."""
 SETTINGS_INTRODUCTION: Final = """\
 Each program reads one TOML file. An unknown key, a missing key or a wrong value stops the start and is named."""
+
+EVENTS_INTRODUCTION: Final = """\
+`valise hub serve` and `valise connector run` write one event a line to standard error: for people, or with `--json`
+as an object with `at` (UTC), `level`, `program` (the partner's code), `event` and the event's fields. A name never gets
+another meaning. No event has content; `error` holds the traceback of a bug. What a library says is the event `note`
+with its `text`."""
 
 
 # --- errors --------------------------------------------------------------------------------------------------------
@@ -143,6 +150,21 @@ def _help(command: click.Command) -> str:
     return "\n\n".join(parts)
 
 
+# --- events --------------------------------------------------------------------------------------------------------
+
+
+def events_page() -> str:
+    """Return `events.md`: every event that our programs tell."""
+    rows = [("Event", "Fields", "Sentence"), *(_event_row(one) for one in EVENTS.values())]
+    return _page(["# Events", WRITTEN, EVENTS_INTRODUCTION, _table(rows)])
+
+
+def _event_row(event: Event) -> tuple[str, ...]:
+    places = iter(event.fields)
+    sentence = re.sub(r"%[.\d]*[sf]", lambda _: f"*{next(places)}*", event.sentence)
+    return f"`{event.name}`", ", ".join(f"`{one}`" for one in event.fields), sentence
+
+
 # --- pages ---------------------------------------------------------------------------------------------------------
 
 
@@ -166,6 +188,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
         "docs/protocol/10-errors.md": errors_page,
         "docs/reference/settings.md": settings_page,
         "docs/reference/commands.md": commands_page,
+        "docs/reference/events.md": events_page,
     }
 )
 

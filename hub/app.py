@@ -20,6 +20,7 @@ from aiohttp import web
 from hub.api.routes import make_app
 from hub.broker.exchange import Exchange
 from hub.broker.notary import Notary
+from hub.host.events import LISTENING, SERVER_FAILED
 from hub.keeping import Keeper
 from hub.protocol.errors import SetupError
 from hub.protocol.keyring import Keyring, open_keyring
@@ -119,7 +120,7 @@ async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
         url = await _listen(stack, settings, exchange, notary)
         fresh = asyncio.create_task(keeper.keep_fresh(seconds=settings.refresh_seconds))
         stack.callback(fresh.cancel)
-        _LOG.info("hub %s listens on %s", settings.hub, url)
+        _LOG.info(LISTENING, settings.hub, url)
         yield RunningHub(url, exchange)
 
 
@@ -135,7 +136,7 @@ class _Discreet(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         cause = record.exc_info[0] if record.exc_info else None
-        record.msg, record.args = "a request failed: %s", (cause.__name__ if cause else "unknown",)
+        record.msg, record.args = SERVER_FAILED, (cause.__name__ if cause else "unknown",)
         record.exc_info = record.exc_text = record.stack_info = None
         return True
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from hub.authority.files import PUBLIC, write_file
+from hub.host.events import DIRECTORY_REFUSED
 from hub.policy.sets import PolicySet
 from hub.protocol.directory import Directory
 from hub.protocol.errors import DirectoryError, PolicyError, SetupError, StaleDirectoryError, UnknownPolicySetError
@@ -83,7 +84,7 @@ class Keeper:
             try:
                 await self.refresh()
             except (DirectoryError, PolicyError, SetupError) as error:
-                _LOG.warning("the published directory or policy set was not believed: %s", error.code)
+                _LOG.warning(DIRECTORY_REFUSED, error.code)
 
     async def _fetch(self, path: str, limit: int) -> bytes | None:
         def read() -> bytes | None:

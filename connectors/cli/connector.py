@@ -17,6 +17,7 @@ _STEPS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "init": ("connectors.cli.enrol:init", "Make an agency: keys, settings, and the request to enrol it."),
         "init-all": ("connectors.cli.enrol:init_all", "Make every agency of a table, for exercises."),
         "answer": ("connectors.cli.enrol:answer", "Answer the registry office's challenges."),
+        "doctor": ("connectors.cli.doctor:doctor", "Look at everything that must be right."),
         "run": ("connectors.cli.run:run", "Run agencies until told to stop."),
     }
 )

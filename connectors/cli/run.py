@@ -5,27 +5,24 @@ Each line of their log names the agency, an event and message digests, never con
 """
 
 import asyncio
-import json
 import logging
 import signal
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 import click
 
-from connectors.cli.output import local
 from connectors.cli.unlock import open_agency
 from connectors.customs.adapter import answer_as_customs
 from connectors.interpol.adapter import answer_as_bureau
 from connectors.kit.runner import OnMessage, Runner
 from connectors.police.adapter import answer_as_police
+from hub.host.events import CONNECTOR_RUNS, CONNECTOR_STOPPED, PROGRAM, write_events
 from hub.protocol.errors import SetupError
 
 _LOG: Final = logging.getLogger("valise.connector")
-_AGENCY: Final[ContextVar[str]] = ContextVar("agency", default="-")
 
 ADAPTERS: Final[Mapping[str, OnMessage | None]] = MappingProxyType(
     {"customs": answer_as_customs, "police": answer_as_police, "interpol": answer_as_bureau, "none": None}
@@ -43,11 +40,7 @@ def run(*, folders: tuple[Path, ...], ready_file: Path | None, as_json: bool) ->
 
     Each is answered for by the adapter that its agency.toml names.
     """
-    console = logging.StreamHandler()
-    console.setFormatter(_Lines(as_json=as_json))
-    console.addFilter(_name_agency)
-    logging.basicConfig(level=logging.WARNING, handlers=[console])
-    logging.getLogger("valise").setLevel(logging.INFO)
+    write_events(as_json=as_json)
     asyncio.run(run_agencies(folders, ready_file=ready_file))
 
 
@@ -75,15 +68,15 @@ def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 
 async def _run_one(folder: Path, all_open: asyncio.Barrier) -> None:
-    _AGENCY.set(folder.name)
+    PROGRAM.set(folder.name)
     async with open_agency(folder) as agency:
-        _AGENCY.set(agency.settings.partner)
+        PROGRAM.set(agency.settings.partner)
         await all_open.wait()
-        _LOG.info("runs with adapter %s", agency.settings.adapter)
+        _LOG.info(CONNECTOR_RUNS, agency.settings.adapter)
         try:
             await Runner(agency, ADAPTERS[agency.settings.adapter]).run()
         finally:
-            _LOG.info("stopped")
+            _LOG.info(CONNECTOR_STOPPED)
 
 
 async def _announce(all_open: asyncio.Barrier, folders: Sequence[Path], ready_file: Path | None) -> None:
@@ -97,31 +90,3 @@ def _write_ready(file: Path, text: str) -> None:
         file.write_text(text, "utf-8")
     except OSError as error:
         raise SetupError(f"{file}: {error.strerror}") from error
-
-
-# --- the log ---------------------------------------------------------------------------------------------------------
-
-
-def _name_agency(record: logging.LogRecord) -> bool:
-    record.agency = _AGENCY.get()
-    return True
-
-
-class _Lines(logging.Formatter):
-    """Writes one event a line: time, level, agency, what happened."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        super().__init__()
-        self._as_json: Final = as_json
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        fields = {
-            "at": local(int(record.created)),
-            "level": record.levelname.lower(),
-            "agency": getattr(record, "agency", "-"),
-            "event": record.getMessage(),
-        }
-        if record.exc_info:
-            fields["error"] = self.formatException(record.exc_info)
-        return json.dumps(fields) if self._as_json else " ".join(fields.values())

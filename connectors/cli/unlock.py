@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from connectors.kit.agency import Agency
 from connectors.kit.settings import PASSPHRASE_VARIABLE, ConnectorSettings, read_settings
+from hub.protocol.errors import SetupError
 
 FOLDER: Final = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 
@@ -24,6 +25,14 @@ async def open_agency(folder: Path) -> AsyncIterator[Agency]:
     """Open the agency in a folder for as long as the context lasts; see `Agency.open` for errors."""
     async with Agency.open(folder, passphrase=_typed(read_settings(folder))) as agency:
         yield agency
+
+
+def typed_passphrase(folder: Path) -> SecretStr | None:
+    """Return what a person types for the agency in a folder; None where nobody is to be asked, or it is not set up."""
+    try:
+        return _typed(read_settings(folder))
+    except SetupError:
+        return None
 
 
 def _typed(settings: ConnectorSettings) -> SecretStr | None:

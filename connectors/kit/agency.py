@@ -40,6 +40,7 @@ from connectors.kit.report import Report
 from connectors.kit.send import Addressing, Sent, advance, compose, hand_over
 from connectors.kit.settings import ConnectorSettings, read_passphrase, read_settings
 from connectors.kit.threads import Reference, find_reference
+from hub.host.events import NOT_REFRESHED
 from hub.protocol.content import Draft
 from hub.protocol.errors import DirectoryError, ExchangeError, PolicyError, SetupError, StaleDirectoryError
 from hub.protocol.interface import DeliveryProof, MatrixRow
@@ -387,5 +388,5 @@ async def _mirror(settings: ConnectorSettings, client: HubClient, clock: Callabl
             mirror.beliefs()
         except StaleDirectoryError:
             raise error from None
-        _LOG.warning("the directory could not be refreshed: %s", error.code)
+        _LOG.warning(NOT_REFRESHED, error.code)
     return mirror

@@ -16,7 +16,7 @@ from typing import Final, Self, TypeVar
 
 from hub.protocol.errors import StoreError, StoreVersionError
 
-_VERSION: Final = 1
+VERSION: Final = 1
 _PATIENCE: Final = 10.0  # seconds to wait for another process's transaction
 _SCHEMA: Final = """
 CREATE TABLE outbox (
@@ -159,8 +159,8 @@ def _migrate(connection: sqlite3.Connection) -> None:
     if version == 0:
         for statement in _SCHEMA.split(";\n"):
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {_VERSION}")
-    elif version != _VERSION:
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    elif version != VERSION:
         raise StoreVersionError(str(version))
 
 

@@ -17,6 +17,7 @@ from connectors.kit.directory import Mirror
 from connectors.kit.inbox import Inbox
 from connectors.kit.log_watch import LogWatch
 from connectors.kit.outbox import Outbox
+from hub.host.events import OPERATION_DISBELIEVED
 from hub.protocol.directory import Directory
 from hub.protocol.errors import OperationError, ValiseError
 from hub.protocol.hazmat import random_bytes
@@ -86,7 +87,7 @@ def _believed(connector: Connector, text: str) -> Operation | None:
     try:
         operation = verify_operation(text, beliefs.directory, now=None).operation
     except ValiseError as error:
-        _LOG.warning("an operation was not believed: %s", error.code)
+        _LOG.warning(OPERATION_DISBELIEVED, error.code)
         return None
     rules = beliefs.policies.partners.get(operation.iss)
     return operation if rules is not None and rules.coordinates else None

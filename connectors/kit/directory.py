@@ -150,6 +150,19 @@ class HubMirror:
             return None
 
 
+def recall_trusted(memory: Path, anchor: bytes, *, now: int) -> TrustedDirectory | None:
+    """Return what an earlier run believed, if it did, without believing or fetching anything anew.
+
+    Raises:
+        SetupError: the file cannot be read, or was altered.
+        StaleDirectoryError, UntrustedDirectoryError: it is no longer in force, or the trusted root is another one.
+    """
+    if not memory.exists():
+        return None
+    seen, files = _parse_memory(read_private(memory, limit=_MAX_MEMORY))
+    return verify_directory(files, anchor, now=now, seen=seen)
+
+
 def _write_memory(seen: Seen, files: Mapping[str, bytes]) -> bytes:
     return lp(write_wire(seen), *(part for path, data in files.items() for part in (path, data)))
 

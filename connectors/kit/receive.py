@@ -17,6 +17,7 @@ from connectors.kit.client import MailPiece
 from connectors.kit.connector import Connector, fresh_id
 from connectors.kit.inbox import Standing
 from connectors.kit.refusals import FINAL, OURS
+from hub.host.events import COPY_REFUSED, RECEIPT_DISBELIEVED, RECEIPT_REFUSED
 from hub.protocol.copy import OpenedCompartment, VerifiedCopy, open_copy, verify_copy
 from hub.protocol.envelope import parse_copy
 from hub.protocol.errors import (
@@ -81,7 +82,7 @@ async def _keep_receipt(connector: Connector, data: bytes) -> bool:
     except StaleDirectoryError:
         raise
     except (DirectoryError, EncodingError, EnvelopeError, NotFoundError, SignatureError) as error:
-        _LOG.warning("a receipt was not believed: %s", error.code)
+        _LOG.warning(RECEIPT_DISBELIEVED, error.code)
         return False
     return True
 
@@ -112,7 +113,7 @@ async def examine_new(connector: Connector) -> tuple[tuple[str, ...], int]:
         except OURS:
             raise
         except ValiseError as error:
-            _LOG.warning("a copy was refused: %s", error.code)
+            _LOG.warning(COPY_REFUSED, error.code)
             await _refuse(connector, digest, frame, error)
             refused += 1
     return tuple(opened), refused
@@ -212,7 +213,7 @@ async def send_receipts(connector: Connector) -> None:
         try:
             await connector.client.send_receipt(receipt)
         except FINAL as error:
-            _LOG.warning("a receipt was refused: %s", error.code)
+            _LOG.warning(RECEIPT_REFUSED, error.code)
             await connector.inbox.settle_receipt(digest, "refused")
         else:
             await connector.inbox.settle_receipt(digest, "taken")

@@ -15,6 +15,7 @@ from connectors.kit.reading import OpenedMessage
 from connectors.kit.refusals import FINAL, OURS
 from connectors.kit.send import Addressing, advance, compose, hand_over
 from connectors.kit.threads import Reference
+from hub.host.events import MESSAGE_ACCEPTED, MESSAGE_REFUSED, NOT_HANDLED, OPENED, TRIP_FAILED
 from hub.protocol.content import Draft
 from hub.protocol.errors import DeniedError, SetupError, UnreachableError, ValiseError
 
@@ -77,7 +78,7 @@ class Runner:
             try:
                 await trip()
             except ValiseError as error:
-                _LOG.warning("%s: %s; again in %.0f s", name, error.code, pause)
+                _LOG.warning(TRIP_FAILED, name, error.code, pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
@@ -87,7 +88,7 @@ class Runner:
     async def _receive(self) -> None:
         received = await self._agency.receive_once(wait=self._agency.settings.poll_seconds)
         for mh in received.opened:
-            _LOG.info("opened %s", mh)
+            _LOG.info(OPENED, mh)
         await self.handle_new()
 
     async def handle_new(self) -> None:
@@ -104,7 +105,7 @@ class Runner:
             except OURS:
                 raise
             except ValiseError as error:
-                _LOG.warning("not handled %s: %s", mh, error.code)
+                _LOG.warning(NOT_HANDLED, mh, error.code)
                 await hand_over(self._agency.connector, [], handled=mh)
 
     async def _handle(self, mh: str) -> None:
@@ -136,10 +137,10 @@ class Runner:
             except UnreachableError:
                 raise
             except FINAL as error:
-                _LOG.warning("refused %s: %s", identifier, error.code)
+                _LOG.warning(MESSAGE_REFUSED, identifier, error.code)
             except ValiseError as error:
                 stuck = error
             else:
-                _LOG.info("accepted %s", sent.mh)
+                _LOG.info(MESSAGE_ACCEPTED, sent.mh)
         if stuck is not None:
             raise stuck

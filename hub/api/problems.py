@@ -11,6 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
+from hub.host.events import REQUEST_FAILED, REQUEST_REFUSED
 from hub.protocol.errors import (
     BusyError,
     DeniedError,
@@ -77,14 +78,14 @@ async def problems(
     try:
         return await handler(request)
     except ValiseError as error:
-        _LOG.info("refused %s %s: %s", request.method, _route(request), error.code)
+        _LOG.info(REQUEST_REFUSED, request.method, _route(request), error.code)
         return problem(type(error))
     except web.HTTPException as error:
         if error.status < web.HTTPBadRequest.status_code:
             raise
         return problem(_UNROUTED.get(error.status, RequestError), error.status)
     except OSError as error:
-        _LOG.error("failed %s %s: %s", request.method, _route(request), type(error).__name__)
+        _LOG.error(REQUEST_FAILED, request.method, _route(request), type(error).__name__)
         return problem(InternalError)
 
 

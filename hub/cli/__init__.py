@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "exchange": ("hub.cli.exchange:exchange", "Create an exchange and keep its directory and policies."),
         "partner": ("hub.cli.partner:partner", "Enrol partners, suspend them, revoke keys."),
+        "doctor": ("hub.cli.doctor:doctor", "Look at everything that must be right, and how to mend it."),
         "hub": ("hub.cli.serve:hub", "Run a hub."),
         "verify": ("hub.cli.verify:verify", "Check an evidence file, offline."),
     }

@@ -4,7 +4,6 @@ Not for: what it does (`hub/app.py`). User's page: `docs/how-to/run-a-hub.md`.
 """
 
 import asyncio
-import logging
 import shutil
 import time
 from pathlib import Path
@@ -14,8 +13,9 @@ import click
 from hub.app import serve as serve_hub
 from hub.authority.files import PRIVATE, write_file
 from hub.broker.notary import log_signers
-from hub.cli.output import LogLine, json_option, show
+from hub.cli.output import json_option, show
 from hub.cli.passphrases import passphrase_for
+from hub.host.events import PROGRAM, write_events
 from hub.protocol.directory import PartnerRecord, country_of
 from hub.protocol.enrolment import answer_challenge, fingerprint, request_enrolment
 from hub.protocol.errors import SetupError
@@ -122,8 +122,7 @@ def answer(folder: Path, challenge: Path, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Write each line of the log as JSON.")
 def serve(folder: Path, ready_file: Path | None, *, as_json: bool) -> None:
     """Run the hub in FOLDER until it is asked to stop (Ctrl-C or SIGTERM)."""
-    console = logging.StreamHandler()
-    console.setFormatter(LogLine(as_json=as_json))
-    logging.basicConfig(level=logging.INFO, handlers=[console])
-    logging.getLogger("tuf").setLevel(logging.WARNING)  # it tells of every key that it tries
-    asyncio.run(serve_hub(HubSettings.read(folder / _SETTINGS), ready_file=ready_file))
+    settings = HubSettings.read(folder / _SETTINGS)
+    write_events(as_json=as_json)
+    PROGRAM.set(settings.hub)
+    asyncio.run(serve_hub(settings, ready_file=ready_file))

@@ -1,7 +1,6 @@
 """The agency's commands: what they say to people and to programs, what they refuse, and that each can be learned."""
 
 import json
-import logging
 import re
 import stat
 import tomllib
@@ -574,19 +573,6 @@ async def test_an_agency_that_cannot_be_opened_stops_the_run(tmp_path: Path) -> 
     with pytest.raises(SetupError, match=r"agency\.toml"):
         await running.run_agencies([tmp_path / "missing", tmp_path / "neither"], ready_file=tmp_path / "ready")
     assert not (tmp_path / "ready").exists()
-
-
-@pytest.mark.parametrize(
-    ("as_json", "expected"), [(False, "info fr-customs opened x"), (True, '"agency": "fr-customs"')]
-)
-def test_a_line_of_the_log_names_the_agency(expected: str, *, as_json: bool) -> None:
-    record = logging.makeLogRecord({"levelname": "INFO", "msg": "opened %s", "args": ("x",), "created": NOW})
-    token = running._AGENCY.set("fr-customs")
-    try:
-        assert running._name_agency(record)
-    finally:
-        running._AGENCY.reset(token)
-    assert expected in running._Lines(as_json=as_json).format(record)
 
 
 def test_a_step_that_does_not_exist_is_refused() -> None:

@@ -1,7 +1,6 @@
 """The hub's commands as an operator types them: exit codes, JSON, files, and the sentence when something is wrong."""
 
 import json
-import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hub.cli import exit_code, valise
-from hub.cli.output import LogLine
 from hub.protocol import errors
 from tests.support.tree import ROOT
 
@@ -159,12 +157,3 @@ def test_every_command_has_json() -> None:
     assert len(found) > 20
     without = [one.command_path for one in found if "--json" not in [opt for p in one.command.params for opt in p.opts]]
     assert not without
-
-
-def test_the_hubs_log_is_lines_for_people_or_json_for_programs() -> None:
-    cause = OSError("the disk is full")
-    record = logging.LogRecord("valise.hub", logging.ERROR, "", 0, "stopped: %s", ("disk",), (OSError, cause, None))
-    told = json.loads(LogLine(as_json=True).format(record))
-    assert (told["level"], told["logger"], told["event"]) == ("error", "valise.hub", "stopped: disk")
-    assert "the disk is full" in told["error"]
-    assert "ERROR valise.hub stopped: disk" in LogLine(as_json=False).format(record)

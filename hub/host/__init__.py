@@ -1,0 +1,1 @@
+"""What every program of ours, hub and connector alike, needs of the machine that it runs on."""
