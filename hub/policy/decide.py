@@ -6,11 +6,13 @@ Not for: where facts come from (`from_message.py`), nor for what becomes of a ve
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from hub.policy.duties import merge
 from hub.policy.entities import candidate
 from hub.policy.facts import AddresseeFacts, CompartmentFacts, MessageFacts, parse_inputs, write_inputs
+from hub.policy.memory import Memory
 from hub.policy.ruling import Hearing, Reason, Ruling, Standing, fault
 from hub.policy.sets import PolicySet
 from hub.protocol.errors import RecomputationError, UnknownPolicySetError
@@ -59,7 +61,7 @@ class Verdict:
 
 
 MAX_RULES: Final = 64  # rules that a decision can cite (04-statements); the inputs lead to all of them
-_Standings = tuple[int, ...]  # places among a message's distinct standings
+_Standings = tuple[Standing, ...]
 
 
 def decide(
@@ -72,15 +74,25 @@ def decide(
 
     No verdict depends on who else is an addressee.
     """
-    labels = list(dict.fromkeys(compartment.label for compartment in compartments))
-    places: dict[Standing, int] = {}
-    standings = [_standings(policies, message, addressee, places) for addressee in addressees]
-    rulings = _settle(policies, message, labels, list(places), standings)
-    verdicts = {several: _verdict(compartments, rulings[several]) for several in rulings}
+    memory: Memory[_Standings, Verdict] = policies.memory
+    memory.make_room()
+    classes = [_class_of(policies, memory, message.originator, addressee) for addressee in addressees]
+    view = (policies.views.of(message), *[(one.cid, one.label) for one in compartments])
+    verdicts = dict(memory.known(view))
+    unknown = [number for number in dict.fromkeys(classes) if number not in verdicts]
+    if unknown:
+        standings = {number: memory.standings(number) for number in unknown}
+        labels = list(dict.fromkeys(compartment.label for compartment in compartments))
+        settled = _settle(policies, message, labels, standings.values())
+        for number, several in standings.items():
+            rulings = settled[several]
+            verdicts[number] = _verdict(compartments, rulings)
+            if not any(ruling.reason == "policy/fault" for ruling in rulings.values()):
+                memory.keep(view, number, verdicts[number])
     inputs = write_inputs(policies.digest, message, compartments, addressees)
     return [
-        replace(verdicts[several], to=addressee.partner, inputs=data)
-        for addressee, several, data in zip(addressees, standings, inputs, strict=True)
+        replace(verdicts[number], to=addressee.partner, inputs=data)
+        for addressee, number, data in zip(addressees, classes, inputs, strict=True)
     ]
 
 
@@ -100,40 +112,39 @@ def recompute(policies: PolicySet, inputs: bytes) -> Verdict:
     return verdict
 
 
-def _standings(
-    policies: PolicySet, message: MessageFacts, addressee: AddresseeFacts, places: dict[Standing, int]
-) -> _Standings:
-    """Return an addressee once under each agreement with the originator; not at all when either is unknown.
+def _class_of(
+    policies: PolicySet, memory: Memory[_Standings, Verdict], originator: str, addressee: AddresseeFacts
+) -> int:
+    key = (originator, addressee.partner, addressee.named, addressee.member, addressee.suspended)
+    return memory.class_of(key, partial(_standings, policies, originator, addressee))
 
-    A standing is given by its place among all distinct ones; `places` is filled on the way.
-    """
-    originator, partner = policies.partners.get(message.originator), policies.partners.get(addressee.partner)
+
+def _standings(policies: PolicySet, code: str, addressee: AddresseeFacts) -> _Standings:
+    """Return an addressee once under each agreement with the originator; not at all when either is unknown."""
+    originator, partner = policies.partners.get(code), policies.partners.get(addressee.partner)
     if originator is None or partner is None:
         return ()
     accept, discharges = policies.accept_slice(partner.code), frozenset(partner.discharges)
     named = policies.release_slice(originator.code).partners | policies.duties.partners | accept.partners
     agreements = policies.agreements_between(originator.code, partner.code) or (None,)
-    standings = (
+    return tuple(
         Standing(candidate(addressee, partner, originator, agreement, named), accept, discharges)
         for agreement in agreements
     )
-    return tuple(places.setdefault(standing, len(places)) for standing in standings)
 
 
 def _settle(
-    policies: PolicySet,
-    message: MessageFacts,
-    labels: Sequence[Label],
-    distinct: Sequence[Standing],
-    standings: Collection[_Standings],
+    policies: PolicySet, message: MessageFacts, labels: Sequence[Label], everybody: Collection[_Standings]
 ) -> Mapping[_Standings, Mapping[Label, Ruling]]:
     """Return the ruling on each label for everybody, explained; equal standings are settled once."""
     unknown = fault(f"the policy set {policies.version} does not know the originator or the addressee")
     settled: dict[_Standings, dict[Label, Ruling]] = {(): dict.fromkeys(labels, unknown)}
-    if not distinct:
+    places: dict[Standing, int] = {}
+    standings = {several: [places.setdefault(one, len(places)) for one in several] for several in everybody if several}
+    if not places:
         return settled
-    hearing = Hearing(policies, message, labels, distinct)
-    chosen = {several: _choose(hearing, several, len(labels)) for several in dict.fromkeys(standings) if several}
+    hearing = Hearing(policies, message, labels, list(places))
+    chosen = {several: _choose(hearing, standings[several], len(labels)) for several in standings}
     sentences = hearing.near_misses(
         {
             (standing, place)
@@ -152,7 +163,7 @@ def _settle(
     return settled
 
 
-def _choose(hearing: Hearing, several: _Standings, labels: int) -> list[int]:
+def _choose(hearing: Hearing, several: Sequence[int], labels: int) -> list[int]:
     """Return whose ruling counts for each label: a fault under any agreement, else a release, else the nearest to one.
 
     Where several agreements release, it is the one that releases most of the message, so that a decision cites few.

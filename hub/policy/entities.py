@@ -88,6 +88,30 @@ FIELD_OF: Final[Mapping[str, str]] = {
 """Where each attribute of `Addressee` in the schema comes from."""
 
 
+MESSAGE_FIELD_OF: Final[Mapping[str, str]] = {
+    "originator": "originator",
+    "originatorIsMember": "originator_member",
+    "messageKind": "mt",
+    "verb": "verb",
+    "status": "status",
+    "priority": "priority",
+    "tlp": "tlp",
+    "codes": "codes",
+    "caveats": "caveats",
+    "retain": "retain",
+    "purpose": "purpose",
+    "offence": "offence",
+    "basis": "basis",
+    "topics": "topics",
+    "operation": "operation",
+    "operationIsOpen": "operation_open",
+    "operationIsExercise": "operation_exercise",
+    "isRelayed": "relayed",
+    "at": "at",
+}
+"""The same for `Message`."""
+
+
 def candidate(
     facts: AddresseeFacts,
     partner: PartnerPolicy,

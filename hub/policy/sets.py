@@ -9,15 +9,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from hub.policy.duties import Duty, parse_duties
 from hub.policy.engine import Action, Compiled, Rule, Schema, Store, by_id, parse_rules
 from hub.policy.entities import Candidate, agreement_entity, candidate_entity, check_fits, partner_entity
 from hub.policy.explain import NearMisses
 from hub.policy.lint import check_rules
+from hub.policy.memory import Memory
 from hub.policy.registry import Agreement, PartnerPolicy, line_of, parse_table
 from hub.policy.slices import Slice, named_partners
+from hub.policy.views import MessageViews
 from hub.protocol.encoding import decode_b64url, encode_b64url, lp
 from hub.protocol.errors import Base64Error, CodeListError, JsonError, PolicySetError
 from hub.protocol.hazmat import sha256
@@ -81,6 +83,8 @@ class PolicySet:
         agreements: by id.
         rules: every rule, by id.
         owed: the duties of each rule of `hub/duties.cedar`, by the rule's id.
+        views: what its rules can tell apart of a message.
+        memory: verdicts on equal views; for `decide` alone.
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
@@ -103,12 +107,15 @@ class PolicySet:
         self.rules: Final[Mapping[str, Rule]] = MappingProxyType(by_id(everything))
         self.owed: Final[Mapping[str, tuple[Duty, ...]]] = {one.id: parse_duties(one.note("duty")) for one in duties}
         self.duties: Final = Slice(duties)
+        terms = chain.from_iterable((one.begins, one.ends) for one in self.agreements.values())
+        self.views: Final = MessageViews(self.rules.values(), terms)
         Compiled(tuple(self.rules.values()))  # what the engine takes whole, it takes in any slice
         _check_references(self, files)
         self._party_to: Final = _party_to(self.agreements, self.partners)
         self.store: Final[Store] = self.schema.store(
             [*map(partner_entity, self.partners.values()), *map(agreement_entity, self.agreements.values())]
         )
+        self.memory: Final[Memory[Any, Any]] = Memory()
         self._slices: Final[dict[tuple[str, str], Slice]] = {}
         self._crowds: Final[dict[str, Crowd]] = {}
         self._near_misses: Final[dict[Slice, NearMisses]] = {}

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
+from functools import cache
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from hub.policy.decide import Verdict, decide, recompute
 from hub.policy.engine import Action, Cell, Compiled, Store
 from hub.policy.entities import candidate, candidate_entity, message_entities
 from hub.policy.facts import AddresseeFacts, CompartmentFacts, Inputs, MessageFacts, parse_inputs
-from hub.policy.sets import unbundle
+from hub.policy.sets import PolicySet, unbundle
 from hub.policy.slices import Slice
 from hub.protocol.errors import PolicySetError, RecomputationError
 from hub.protocol.marks import Caveat, HandlingCode, Tlp
@@ -26,11 +27,19 @@ from hub.protocol.vocabulary import (
     Verb,
 )
 from hub.protocol.wire import parse_wire, write_wire
-from tests.support.policy import NOW, shipped_set
+from tests.support.policy import NOW, shipped_files, shipped_set
 
 PARTNERS = sorted(shipped_set().partners)
 MOSTLY = st.sampled_from([True, True, True, False])
 FAR = 10 * 366 * 86_400  # seconds; reaches beyond every agreement
+TERMS = sorted(
+    {
+        term + second
+        for agreement in shipped_set().agreements.values()
+        for term in (agreement.begins, agreement.ends)
+        for second in (-1, 0, 1)
+    }
+)
 
 messages = st.builds(
     MessageFacts,
@@ -52,7 +61,7 @@ messages = st.builds(
     originator_member=MOSTLY,
     operation_exercise=MOSTLY,
     relayed=st.booleans(),
-    at=st.just(NOW) | st.integers(NOW - FAR, NOW + FAR),
+    at=st.just(NOW) | st.sampled_from(TERMS) | st.integers(NOW - FAR, NOW + FAR),
 )
 addressees = st.builds(
     AddresseeFacts,
@@ -116,6 +125,21 @@ def test_a_decision_accounts_for_everything_and_is_recomputed(
         assert verdict.to == to.partner
         _check_whole(verdict, compartments)
         assert recompute(shipped_set(), verdict.inputs) == verdict
+
+
+@cache
+def _forgetful_set() -> PolicySet:
+    return PolicySet.load(shipped_files())
+
+
+@given(messages, labels, st.lists(addressees, max_size=4))
+def test_what_is_remembered_is_what_is_decided_anew(
+    message: MessageFacts, compartments: list[CompartmentFacts], several: list[AddresseeFacts]
+) -> None:
+    remembered = decide(shipped_set(), message, compartments, several)
+    forgetful = _forgetful_set()
+    forgetful.memory.forget()
+    assert decide(forgetful, message, compartments, several) == remembered
 
 
 @given(messages, labels, addressees)

@@ -184,10 +184,14 @@ def test_a_rule_that_cannot_be_evaluated_is_a_fault_for_its_cells(monkeypatch: p
         broken = Outcome(permitted=False, rules=(), fault="overflow")
         return [broken if cell.compartment == "identity" else one for cell, one in zip(cells, answers, strict=True)]
 
-    monkeypatch.setattr(Store, "ask", break_identity)
-    (verdict,) = decide(shipped_set(), message(), WARNING, [addressee("de-customs")])
+    shipped_set().memory.forget()
+    with monkeypatch.context() as broken_engine:
+        broken_engine.setattr(Store, "ask", break_identity)
+        (verdict,) = decide(shipped_set(), message(), WARNING, [addressee("de-customs")])
     assert "c3" not in verdict.released
     assert ("c3", "policy/fault") in {(one.cid, one.reason) for one in verdict.withheld}
+    (healed,) = decide(shipped_set(), message(), WARNING, [addressee("de-customs")])
+    assert "c3" in healed.released, "a fault is not remembered"
 
 
 def test_facts_that_the_engine_does_not_take_are_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
