@@ -4,8 +4,8 @@
 
 More partners than the shipped set has are copies of its own with other codes. Beside the time per message stands the
 ratio to plain Cedar in the same run: one `is_authorized_batch` over every cell with the whole slice, no explanation, no
-duties, no records. *Cold* is the first message of its view (offence, marks, operation ...), with the memory emptied before
-each; *warm* is the next that rules cannot tell from it, a second later.
+duties, no records. *Cold* is the first message of its view (offence, marks, operation ...), the memory being emptied
+before each; *warm* is the next that rules cannot tell from it, a second later.
 """
 
 import sys
