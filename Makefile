@@ -51,6 +51,10 @@ test: $(VENV)/dev.stamp ## run the tests
 	@$(TESTS)
 	@$(DOCS)
 
+.PHONY: fuzz
+fuzz: $(VENV)/dev.stamp ## look for bytes that a parser trips over, for FUZZ_SECONDS (600)
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),600) --seed $${FUZZ_SEED:-$$(date +%s)}
+
 .PHONY: lint
 lint: $(VENV)/dev.stamp ## check format, style and who imports whom
 	@$(FORMAT)

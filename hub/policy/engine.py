@@ -97,7 +97,8 @@ def _statements(text: str) -> Iterator[tuple[int, str]]:
         elif token[0] == ";":
             yield begin, text[start : token.end()]
             start, begin = token.end(), line
-    if text[start:].strip():
+    rest = text[start:].strip()
+    if rest and not rest.startswith("//"):  # a file may end with a remark and no line feed
         yield begin, text[start:]
 
 
@@ -149,6 +150,8 @@ def parse_rules(path: str, text: str, schema: Schema) -> tuple[Rule, ...]:
     if tree.templates:
         raise PolicySetError(f"{path}:1: templates with ?principal or ?resource are not used here; write the rule out")
     schema.validate(path, text)
+    if len(lines) != len(tree.static_policies):
+        raise PolicySetError(f"{path}:1: where its rules end cannot be told; write one rule after the other")
     rules = zip(lines, tree.static_policies.values(), strict=True)
     return tuple(Rule(rule.annotations.get("id", ""), path, line, rule) for line, rule in rules)
 

@@ -52,6 +52,12 @@ def test_a_plain_permit_permits_and_says_which() -> None:
     assert _ask(_rules(PERMIT)) == Outcome(permitted=True, rules=("P-1",))
 
 
+@pytest.mark.parametrize("end", ["// the last remark", "\n// one\n  // two", "\n\n", "//"])
+def test_a_file_may_end_with_a_remark(end: str) -> None:
+    assert [(rule.id, rule.line) for rule in _rules(PERMIT + end)] == [("P-1", 1)]
+    assert _rules(end.strip()) == ()
+
+
 def test_a_forbid_beats_a_permit_and_all_that_forbid_are_named() -> None:
     forbids = [f'@id("F-{n}") forbid (principal, action, resource) when {{ resource.size > {n} }};' for n in (1, 2, 99)]
     assert _ask(_rules(PERMIT, *forbids)) == Outcome(permitted=False, rules=("F-1", "F-2"))
