@@ -7,6 +7,7 @@ Not for: pages that a person writes. CONTRIBUTING.md says when to run it (`make 
 """
 
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from connectors.kit.settings import ConnectorSettings
+from hub.api.routes import openapi
 from hub.cli import valise
 from hub.host.events import EVENTS, Event
 from hub.protocol import errors
@@ -31,7 +33,8 @@ WRITTEN: Final = "<!-- Written by `make docs`; change the code, not this page. -
 ERRORS_INTRODUCTION: Final = """\
 Every refusal has a *wire code*, `family/leaf`, and one constant sentence. An implementation MUST send the code and MUST
 NOT send anything of the message beside it; a program MUST decide by the code and never by the sentence. A code never
-gets another meaning; new ones are added."""
+gets another meaning; new ones are added. As the `type` of a problem (RFC 9457) it is
+`urn:valise:error:family/leaf`, which resolves to its row on this page."""
 SETTINGS_INTRODUCTION: Final = """\
 Each program reads one TOML file. An unknown key, a missing key or a wrong value stops the start and is named."""
 
@@ -165,6 +168,14 @@ def _event_row(event: Event) -> tuple[str, ...]:
     return f"`{event.name}`", ", ".join(f"`{one}`" for one in event.fields), sentence
 
 
+# --- the interface ---------------------------------------------------------------------------------------------------
+
+
+def openapi_page() -> str:
+    """Return `openapi.json`: what the hub answers to `GET /v1/openapi.json`, laid out for a reader."""
+    return json.dumps(json.loads(openapi()), indent=1, ensure_ascii=False) + "\n"
+
+
 # --- pages ---------------------------------------------------------------------------------------------------------
 
 
@@ -186,6 +197,7 @@ def _page(parts: list[str]) -> str:
 PAGES: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
     {
         "docs/protocol/10-errors.md": errors_page,
+        "docs/reference/openapi.json": openapi_page,
         "docs/reference/settings.md": settings_page,
         "docs/reference/commands.md": commands_page,
         "docs/reference/events.md": events_page,

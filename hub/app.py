@@ -17,6 +17,7 @@ from typing import Final
 
 from aiohttp import web
 
+from hub.api.quotas import Limits
 from hub.api.routes import make_app
 from hub.broker.exchange import Exchange
 from hub.broker.notary import Notary
@@ -30,7 +31,8 @@ from hub.settings import HubSettings
 from hub.store.sqlite import SqliteStore
 
 _LOG: Final = logging.getLogger("valise.hub")
-_SHUTDOWN: Final = 2.0  # seconds that open long polls are given when the hub stops
+_SHUTDOWN: Final = 10.0  # seconds that requests under way are given when the hub stops; polls are answered at once
+_IDLE: Final = 15.0  # seconds that a line may be idle, or a request's head take; connectors let go after 10
 
 
 class SteadyClock:
@@ -153,12 +155,22 @@ async def _listen(stack: contextlib.AsyncExitStack, settings: HubSettings, excha
     stack.callback(sock.close)
     host, port = sock.getsockname()[:2]
     url = settings.public_url or f"http://{host}:{port}"
-    app = make_app(exchange, notary, public_url=url, repository=settings.repository)
+    limits = Limits(
+        requests_per_minute=settings.requests_per_minute,
+        messages_per_minute=settings.messages_per_minute,
+        messages_per_day=settings.messages_per_day,
+        bytes_per_day=settings.bytes_per_day,
+        concurrent=settings.concurrent_requests,
+        waiting=settings.waiting_polls,
+        logins_per_minute=settings.logins_per_minute,
+    )
+    app = make_app(exchange, notary, public_url=url, repository=settings.repository, limits=limits)
     runner = web.AppRunner(
         app,
         access_log=None,  # a line of it names partners and messages
         logger=_discreet_logger(),
         auto_decompress=False,  # nobody compresses here, so no bomb is ever unpacked
+        keepalive_timeout=_IDLE,
         shutdown_timeout=_SHUTDOWN,
     )
     await runner.setup()

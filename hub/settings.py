@@ -46,6 +46,26 @@ class HubSettings(BaseModel):
     refresh_seconds: Annotated[
         int, Field(ge=1, le=3_600, description="How often the hub looks for a new directory or policy set.")
     ] = 10
+    requests_per_minute: Annotated[
+        int, Field(ge=0, description="Requests that one partner may make in a minute; 0, here and below: no limit.")
+    ] = 6_000
+    messages_per_minute: Annotated[
+        int, Field(ge=0, description="Messages that one partner may hand over in a minute.")
+    ] = 3_000
+    messages_per_day: Annotated[int, Field(ge=0, description="Messages that one partner may hand over in a day.")] = (
+        500_000
+    )
+    bytes_per_day: Annotated[int, Field(ge=0, description="Bytes that one partner may send in a day.")] = 50 * 1024**3
+    concurrent_requests: Annotated[
+        int, Field(ge=0, description="Requests of one partner that may be open at once, polls and streams apart.")
+    ] = 64
+    waiting_polls: Annotated[
+        int, Field(ge=0, description="Long polls and streams that one partner may hold open at once.")
+    ] = 16
+    logins_per_minute: Annotated[
+        int,
+        Field(ge=0, description="Log-ins from one address in a minute; behind a proxy, all come from its address."),
+    ] = 300
 
     @classmethod
     def read(cls, file: Path) -> Self:

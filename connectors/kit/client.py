@@ -11,11 +11,10 @@ import ssl
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import Annotated, Final, Self, TypeVar
+from typing import Final, Self, TypeVar
 from urllib.parse import quote
 
 import aiohttp
-from pydantic import Field
 
 from connectors.kit.refusals import error_for
 from hub.protocol.encoding import decode_b64url, parse_frame
@@ -23,6 +22,7 @@ from hub.protocol.envelope import MAX_SUBMISSION, Proven
 from hub.protocol.errors import (
     AnswerError,
     BusyError,
+    ClockError,
     EncodingError,
     InternalError,
     MalformedError,
@@ -35,25 +35,32 @@ from hub.protocol.interface import (
     AudienceAnswer,
     AudienceQuestion,
     Collected,
+    ConsistencyPath,
     DeliveryProof,
     HubFacts,
     MailHead,
     Matrix,
+    Problem,
     SentMessages,
+    SignedOperations,
+    SignedSubscription,
     Token,
 )
 from hub.protocol.keys import Signer
 from hub.protocol.session import SessionKey, make_assertion
 from hub.protocol.strictjson import write_json
-from hub.protocol.wire import Digest, Wire, parse_wire, write_wire
+from hub.protocol.wire import Wire, parse_wire, write_wire
 
 FRAME: Final = "application/vnd.valise.frame"
 JOSE: Final = "application/jose"
 JSON: Final = "application/json"
 MAX_MAIL: Final = 64  # items of one mailbox frame
 _CONNECT: Final = 10  # seconds to reach the hub
+_IDLE: Final = 10  # seconds that a line is kept for the next request; less than hubs keep it
 _ANSWER: Final = 60  # seconds for the largest upload and its answer
 _MAX_ANSWER: Final = 8 * 1024 * 1024  # bytes; the largest JSON answer is an audience of 1,024
+_TIME_DIGITS: Final = 12
+_MAX_OPERATIONS: Final = 10_000  # one agency is in; a hub that tells of more does not end its list
 _REFUSED: Final = 300  # HTTP statuses from here on; a redirection is not followed
 _UNAVAILABLE: Final = frozenset({429, 502, 503, 504})
 
@@ -64,27 +71,6 @@ class MailPiece(Wire):
     seq: int
     kind: str
     data: bytes
-
-
-class _Operations(Wire):
-    operations: tuple[str, ...]
-
-
-class _Subscription(Wire):
-    subscription: str | None
-
-
-class _Path(Wire):
-    path: Annotated[tuple[Digest, ...], Field(max_length=64)]
-
-
-class _Problem(Wire):
-    """RFC 9457; only the code is used, so that no text of a hub's reaches a screen."""
-
-    type: str
-    title: str
-    status: int
-    code: str = Field(max_length=64)
 
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -124,7 +110,7 @@ class HubClient:
 
     async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._tls if self._tls is not None else True),
+            connector=aiohttp.TCPConnector(ssl=self._tls if self._tls is not None else True, keepalive_timeout=_IDLE),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
         return self
@@ -154,9 +140,10 @@ class HubClient:
         """Upload a sealed message; return the accept (JSON), unverified. Repeating it is harmless."""
         return await self._exchange("POST", "/v1/messages", frame, FRAME)
 
-    async def sent(self, *, operation: str | None = None, limit: int = 50) -> SentMessages:
-        """Return the hub's list of this originator's latest messages."""
-        query = {"limit": str(limit)} | ({"op": operation} if operation is not None else {})
+    async def sent(self, *, operation: str | None = None, limit: int = 50, cursor: str | None = None) -> SentMessages:
+        """Return a page of the hub's list of this originator's messages; `next` is the cursor of the next one."""
+        given = {"limit": str(limit), "op": operation, "cursor": cursor}
+        query = {name: value for name, value in given.items() if value is not None}
         return _read(SentMessages, await self._exchange("GET", "/v1/messages", query=query))
 
     async def matrix(self, mh: str) -> Matrix:
@@ -199,7 +186,14 @@ class HubClient:
 
     async def operations(self) -> tuple[str, ...]:
         """Return the signed operations that this partner is in, unverified."""
-        return _read(_Operations, await self._exchange("GET", "/v1/operations")).operations
+        found: list[str] = []
+        query: dict[str, str] | None = None
+        while True:
+            page = _read(SignedOperations, await self._exchange("GET", "/v1/operations", query=query))
+            found += page.operations
+            if page.next is None or not page.operations or len(found) > _MAX_OPERATIONS:
+                return tuple(found)
+            query = {"cursor": page.next}
 
     async def subscribe(self, jws: str) -> None:
         """Hand over a signed subscription, which replaces the earlier one."""
@@ -207,7 +201,7 @@ class HubClient:
 
     async def subscription(self) -> str | None:
         """Return this partner's signed subscription, unverified."""
-        return _read(_Subscription, await self._exchange("GET", "/v1/subscription")).subscription
+        return _read(SignedSubscription, await self._exchange("GET", "/v1/subscription")).subscription
 
     # --- what anybody may read ---------------------------------------------------------------------------------------
 
@@ -225,7 +219,7 @@ class HubClient:
     async def consistency(self, old: int, new: int) -> list[bytes]:
         """Return the log's proof that its first `new` entries continue its first `old` ones, unverified."""
         query = {"old": str(old), "new": str(new)}
-        answer = _read(_Path, await self._exchange("GET", "/v1/log/consistency", query=query, session=False))
+        answer = _read(ConsistencyPath, await self._exchange("GET", "/v1/log/consistency", query=query, session=False))
         try:
             return [decode_b64url(node) for node in answer.path]
         except EncodingError as error:
@@ -252,6 +246,8 @@ class HubClient:
         token = self._token or await self._log_in(None)
         try:
             return await ask(self._headers(method, path, body, token, content))
+        except ClockError:
+            raise  # a new session would change nothing
         except UnauthenticatedError:
             token = await self._log_in(token)
             return await ask(self._headers(method, path, body, token, content))
@@ -305,11 +301,20 @@ class HubClient:
                 allow_redirects=False,
             ) as response:
                 answer, status = await _bounded(response, most), response.status
+                told = response.headers.get("Valise-Time", "")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnreachableError(type(error).__name__) from error
         if status >= _REFUSED:
-            raise _refusal(status, answer)
+            refused = _refusal(status, answer)
+            raise self._misdated(told) if isinstance(refused, ClockError) else refused
         return answer
+
+    def _misdated(self, told: str) -> ClockError:
+        """Return the error that says by how much this machine's clock is wrong, if the hub's is right."""
+        if not told.isascii() or not told.isdigit() or len(told) > _TIME_DIGITS:
+            return ClockError()
+        ahead = self._clock() - int(told)
+        return ClockError(f"this clock is {abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'} the hub's")
 
 
 def _name(text: str) -> str:
@@ -335,7 +340,7 @@ async def _bounded(response: aiohttp.ClientResponse, most: int) -> bytes:
 def _refusal(status: int, answer: bytes) -> ValiseError:
     """Return the error that the hub names; what is not a problem document comes from something before the hub."""
     try:
-        leaf = error_for(parse_wire(_Problem, answer).code)
+        leaf = error_for(parse_wire(Problem, answer).code)  # no text of a hub's reaches a screen
     except (EncodingError, MalformedError):
         leaf = None
     if leaf is not None:

@@ -3,11 +3,13 @@
 Not for: making any of it (`hub/app.py`). Used by every module of this package; `docs/reference/api.md` is for users.
 """
 
+import asyncio
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
 
+from hub.api.quotas import Quotas
 from hub.broker.exchange import Exchange
 from hub.broker.notary import Notary
 from hub.protocol.session import SessionDesk
@@ -17,5 +19,10 @@ NOTARY: Final = web.AppKey("notary", Notary)
 DESK: Final = web.AppKey("desk", SessionDesk)
 PUBLIC_URL: Final = web.AppKey("public_url", str)
 REPOSITORY: Final = web.AppKey("repository", Path)
+QUOTAS: Final = web.AppKey("quotas", Quotas)
+CLOSING: Final = web.AppKey("closing", asyncio.Event)
+BODY_SECONDS: Final = web.AppKey("body_seconds", float)
+OPENAPI: Final = web.AppKey("openapi", bytes)
 BODY: Final = web.RequestKey("body", bytes)
 PARTNER: Final = web.RequestKey("partner", str)
+EXPIRES: Final = web.RequestKey("expires", int)

@@ -11,14 +11,18 @@ from typing import Final
 
 from aiohttp import web
 
+from hub.api.places import EXCHANGE
 from hub.host.events import REQUEST_FAILED, REQUEST_REFUSED
 from hub.protocol.errors import (
     BusyError,
+    ClockError,
+    ContentCodingError,
     DeniedError,
     ForbiddenError,
     ForkError,
     InternalError,
     NotFoundError,
+    OverQuotaError,
     PartnerSuspendedError,
     ReplayError,
     RequestError,
@@ -29,9 +33,16 @@ from hub.protocol.errors import (
     UnknownPolicySetError,
     ValiseError,
 )
-from hub.protocol.strictjson import write_json
+from hub.protocol.interface import Problem
+from hub.protocol.wire import write_wire
 
 _LOG: Final = logging.getLogger("valise.api")
+PROBLEM: Final = "application/problem+json"
+_LATER: Final = frozenset({429, 503})  # statuses after which the same may be sent again
+_PAUSE: Final = 2  # seconds to wait before that, where nothing better is known
+HEADERS: Final[Mapping[str, str]] = MappingProxyType(
+    {"retry_after": "Retry-After", "offset": "Upload-Offset", "time": "Valise-Time"}
+)  # the facts that an answer tells, and where
 _OTHER: Final = 422  # a leaf that is not in the table: the request was understood and refused
 
 STATUS: Final[Mapping[type[ValiseError], int]] = MappingProxyType(
@@ -45,6 +56,8 @@ STATUS: Final[Mapping[type[ValiseError], int]] = MappingProxyType(
         ReplayError: 409,
         ForkError: 409,
         TooLargeError: 413,
+        ContentCodingError: 415,
+        OverQuotaError: 429,
         InternalError: 500,
         BusyError: 503,
         StaleDirectoryError: 503,
@@ -62,12 +75,23 @@ def status_of(error: type[ValiseError]) -> int:
     return next((STATUS[ancestor] for ancestor in error.__mro__ if ancestor in STATUS), _OTHER)
 
 
-def problem(error: type[ValiseError], status: int | None = None) -> web.Response:
-    """Return the answer for an error class."""
+def problem(error: type[ValiseError], status: int | None = None) -> Problem:
+    """Return what a refusal says: constants of the error's class."""
     status = status or status_of(error)
-    body = {"type": f"urn:valise:error:{error.code}", "title": error.sentence, "status": status, "code": error.code}
-    headers = {"WWW-Authenticate": "DPoP"} if status == web.HTTPUnauthorized.status_code else None
-    return web.Response(body=write_json(body), status=status, content_type="application/problem+json", headers=headers)
+    return Problem(type=f"urn:valise:error:{error.code}", title=error.sentence, status=status, code=error.code)
+
+
+def refusal(
+    error: type[ValiseError], status: int | None = None, facts: Mapping[str, int] = MappingProxyType({})
+) -> web.Response:
+    """Return the answer for an error class; of its facts, those that have a header."""
+    said = problem(error, status)
+    headers = {HEADERS[name]: str(value) for name, value in facts.items() if name in HEADERS}
+    if said.status == web.HTTPUnauthorized.status_code:
+        headers["WWW-Authenticate"] = "DPoP"
+    if said.status in _LATER:
+        headers.setdefault("Retry-After", str(_PAUSE))
+    return web.Response(body=write_wire(said), status=said.status, content_type=PROBLEM, headers=headers)
 
 
 @web.middleware
@@ -79,14 +103,18 @@ async def problems(
         return await handler(request)
     except ValiseError as error:
         _LOG.info(REQUEST_REFUSED, request.method, _route(request), error.code)
-        return problem(type(error))
+        facts = {"time": request.app[EXCHANGE].clock()} if isinstance(error, ClockError) else error.facts
+        return refusal(type(error), facts=facts)
     except web.HTTPException as error:
         if error.status < web.HTTPBadRequest.status_code:
             raise
-        return problem(_UNROUTED.get(error.status, RequestError), error.status)
+        answer = refusal(_UNROUTED.get(error.status, RequestError), error.status)
+        if "Allow" in error.headers:
+            answer.headers["Allow"] = error.headers["Allow"]
+        return answer
     except OSError as error:
         _LOG.error(REQUEST_FAILED, request.method, _route(request), type(error).__name__)
-        return problem(InternalError)
+        return refusal(InternalError)
 
 
 def _route(request: web.Request) -> str:

@@ -4,33 +4,40 @@ Not for: whether content may go. Implements `docs/protocol/09-directory.md` sect
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import math
+import ssl
 from typing import Final
 
 from aiohttp import web
 
-from hub.api.places import BODY, DESK, EXCHANGE, PARTNER, PUBLIC_URL
-from hub.protocol.envelope import MAX_SUBMISSION
-from hub.protocol.errors import BusyError, RequestError, TooLargeError, UnauthenticatedError
-from hub.protocol.interface import Token
-from hub.protocol.session import TOKEN_LIFETIME
-from hub.protocol.wire import Wire, parse_wire
+from hub.api.places import BODY, BODY_SECONDS, DESK, EXCHANGE, EXPIRES, PARTNER, PUBLIC_URL, QUOTAS
+from hub.api.quotas import Standing
+from hub.api.requests import answer
+from hub.api.table import Endpoint, Gives, Route, question
+from hub.protocol.encoding import encode_b64url
+from hub.protocol.errors import (
+    BusyError,
+    ContentCodingError,
+    OverQuotaError,
+    PartnerSuspendedError,
+    RequestError,
+    TooLargeError,
+    UnauthenticatedError,
+)
+from hub.protocol.hazmat import sha256
+from hub.protocol.interface import Login, Token
+from hub.protocol.session import TOKEN_LIFETIME, Caller
+from hub.protocol.wire import parse_wire
 
 _MAX_LOGIN: Final = 16 * 1024  # bytes
-_BODY_TIME: Final = 60.0  # seconds for a whole body; 36 MiB at 5 Mbit/s
-
-Route = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class _Login(Wire):
-    assertion: str
-
-
-async def log_in(request: web.Request) -> web.Response:
+async def _log_in(request: web.Request) -> web.Response:
     """Exchange a signed assertion for a token that is bound to the session key."""
+    request.app[QUOTAS].log_in(request.remote or "")
     exchange = request.app[EXCHANGE]
     body = await read_body(request, _MAX_LOGIN)
-    login = parse_wire(_Login, body, error=UnauthenticatedError)
+    login = parse_wire(Login, body, error=UnauthenticatedError)
     token = request.app[DESK].log_in(
         login.assertion,
         _proof(request),
@@ -38,51 +45,77 @@ async def log_in(request: web.Request) -> web.Response:
         body=body,
         directory=exchange.directory(),
         now=exchange.clock(),
+        certificate=_certificate(request),
     )
-    answer = Token(access_token=token, token_type="DPoP", expires_in=TOKEN_LIFETIME)  # noqa: S106 - a scheme
-    return web.json_response(text=answer.model_dump_json())
+    granted = Token(access_token=token, token_type="DPoP", expires_in=TOKEN_LIFETIME)  # noqa: S106 - a scheme
+    return answer(granted)
 
 
-def with_session(route: Route) -> Route:
+def with_session(endpoint: Endpoint) -> Route:
     """Let a route run only for a partner whose session was checked; `request[PARTNER]` then names it."""
 
     async def checked(request: web.Request) -> web.StreamResponse:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme != "DPoP":
-            raise UnauthenticatedError("no token")
-        exchange = request.app[EXCHANGE]
-        caller = request.app[DESK].check(
-            token,
-            _proof(request),
-            method=request.method,
-            url=_url(request),
-            now=exchange.clock(),
-        )
-        exchange.directory().check_active(caller.partner)
-        request[PARTNER] = caller.partner
-        request[BODY] = await read_body(request, MAX_SUBMISSION)
-        caller.check_body(request[BODY])
-        return await route(request)
+        quotas = request.app[QUOTAS]
+        caller = _caller(request)
+        standing = quotas.request(caller.partner)
+        with quotas.open(caller.partner, waits=endpoint.waits):
+            body = request[BODY] = await read_body(request, endpoint.most)
+            caller.check_body(body)
+            quotas.volume(caller.partner, len(body))
+            response = await endpoint.run(request)
+        _tell(response, standing)
+        return response
 
     return checked
+
+
+def _caller(request: web.Request) -> Caller:
+    """Return who makes a request, from its head alone."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme != "DPoP":
+        raise UnauthenticatedError("no token")
+    exchange = request.app[EXCHANGE]
+    caller = request.app[DESK].check(
+        token,
+        _proof(request),
+        method=request.method,
+        url=_url(request),
+        now=exchange.clock(),
+        certificate=_certificate(request),
+    )
+    exchange.directory().check_active(caller.partner)
+    request[PARTNER], request[EXPIRES] = caller.partner, caller.expires
+    return caller
+
+
+def _tell(response: web.StreamResponse, standing: Standing) -> None:
+    """Say how the partner stands (draft-ietf-httpapi-ratelimit-headers), while the answer's head is not gone yet."""
+    if standing.limit and not response.prepared:
+        response.headers["RateLimit-Policy"] = f'"requests";q={standing.limit};w=60'
+        response.headers["RateLimit"] = f'"requests";r={standing.left};t={math.ceil(standing.reset)}'
 
 
 async def read_body(request: web.Request, most: int) -> bytes:
     """Return a request's body, of at most so many bytes and within the time that a slow line needs.
 
     Raises:
+        ContentCodingError: it is compressed.
         TooLargeError: it is larger.
         BusyError: it did not come in time.
         RequestError: it came otherwise than its headers promise.
     """
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ContentCodingError("body")
+    if (request.content_length or 0) > most:
+        raise TooLargeError("body")
     try:
-        async with asyncio.timeout(_BODY_TIME):
+        async with asyncio.timeout(request.app[BODY_SECONDS]):
             data = bytearray()
             while request.can_read_body and len(data) <= most and (more := await request.content.readany()):
                 data += more
     except TimeoutError as error:
         raise BusyError("body too slow") from error  # the line's fault: the same bytes may be sent again
-    except web.RequestPayloadError as error:  # a content encoding that does not decode, or chunks that do not add up
+    except web.RequestPayloadError as error:  # chunks that do not add up
         raise RequestError("body") from error
     if len(data) > most:
         raise TooLargeError("body")
@@ -96,6 +129,28 @@ def _proof(request: web.Request) -> str:
     return proofs[0]
 
 
+def _certificate(request: web.Request) -> str | None:
+    """Return the digest of the client certificate that TLS checked on this line, if this hub ends TLS itself."""
+    tls = request.get_extra_info("ssl_object")
+    shown = tls.getpeercert(binary_form=True) if isinstance(tls, ssl.SSLObject) else None
+    return encode_b64url(sha256(shown)) if shown else None
+
+
 def _url(request: web.Request) -> str:
     """Return what `htu` must be: the public address and the path, without the query (RFC 9449 section 4.2)."""
     return request.app[PUBLIC_URL] + request.path
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        "POST",
+        "/v1/session",
+        "logIn",
+        "Exchange an assertion by the agency's key for a token that is bound to the session key",
+        _log_in,
+        Gives(shape=Token, text="A token for the requests of the next minutes."),
+        question(Login, most=_MAX_LOGIN),
+        refuses=(UnauthenticatedError, PartnerSuspendedError, OverQuotaError, TooLargeError, BusyError),
+        session=False,
+    ),
+)

@@ -5,7 +5,9 @@ Not for: what a message of an operation may do (`hub/policy/`). Implements `docs
 """
 
 from hub.broker.exchange import Exchange
-from hub.protocol.errors import ForbiddenError, OperationError, WrongOriginatorError
+from hub.protocol.encoding import decode_b64url, encode_b64url
+from hub.protocol.errors import EncodingError, ForbiddenError, OperationError, RequestError, WrongOriginatorError
+from hub.protocol.interface import SignedOperations
 from hub.protocol.operation import VerifiedOperation, verify_operation
 from hub.protocol.subscription import VerifiedSubscription, verify_subscription
 
@@ -32,6 +34,24 @@ async def open_operation(exchange: Exchange, partner: str, text: str) -> Verifie
 async def operations_for(exchange: Exchange, partner: str) -> list[VerifiedOperation]:
     """Return the operations that a partner is a member or the coordinator of; of others it learns nothing."""
     return [verified for verified in await exchange.store.operations() if verified.operation.is_known_to(partner)]
+
+
+async def operations_page(exchange: Exchange, partner: str, *, limit: int, cursor: str | None) -> SignedOperations:
+    """Return a page of a partner's operations, by name; the cursor is the last name of the page before.
+
+    Raises:
+        RequestError: the cursor is none.
+    """
+    try:
+        after = decode_b64url(cursor).decode() if cursor else ""
+    except (EncodingError, UnicodeDecodeError) as error:
+        raise RequestError("cursor") from error
+    known = sorted(await operations_for(exchange, partner), key=lambda one: one.operation.op)
+    rest = [one for one in known if one.operation.op > after]
+    last = rest[limit - 1].operation.op if len(rest) > limit else None
+    return SignedOperations(
+        operations=tuple(one.jws for one in rest[:limit]), next=encode_b64url(last.encode()) if last else None
+    )
 
 
 async def subscribe(exchange: Exchange, partner: str, text: str) -> VerifiedSubscription:

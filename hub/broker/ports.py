@@ -164,8 +164,14 @@ class Record(Protocol):
     async def deliveries(self, mh: str) -> Sequence[Delivery]:
         """Return the delivery matrix of a message, by addressee."""
 
-    async def messages_of(self, *, iss: str, operation: str | None, limit: int) -> Sequence[KnownMessage]:
-        """Return an originator's latest messages, newest first, optionally of one operation."""
+    async def messages_of(
+        self, *, iss: str, operation: str | None, limit: int, before: str | None = None
+    ) -> Sequence[KnownMessage]:
+        """Return an originator's latest messages, newest first, optionally of one operation.
+
+        Only those accepted before the message `before` (its `mh`), which is accepted: so pages stay as they are,
+        whatever comes meanwhile.
+        """
 
 
 class Mailboxes(Protocol):

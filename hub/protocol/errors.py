@@ -32,14 +32,16 @@ class ValiseError(Exception):
         code: the wire code, `family/leaf`.
         sentence: what is wrong and what a person can do about it; constant, so it holds no content.
         detail: more for our own output; never sent to anybody.
+        facts: numbers for whoever asked, such as after how many seconds to ask again; never of a message.
     """
 
     code: ClassVar[str] = "valise/error"
     sentence: ClassVar[str] = "Something went wrong."
 
-    def __init__(self, detail: str = "") -> None:
+    def __init__(self, detail: str = "", **facts: int) -> None:
         super().__init__(detail or self.sentence)
         self.detail = detail
+        self.facts = facts
 
 
 # --- encoding: bytes that are not what their format says ---------------------------------------------------------
@@ -562,6 +564,50 @@ class UnauthenticatedError(ExchangeError):
     sentence = "The session is missing or has expired; log in again with the agency's keystore."
 
 
+class ClockError(UnauthenticatedError):
+    """A proof or assertion is dated more than a minute away from the hub's clock; the answer tells the hub's time."""
+
+    code = "exchange/wrong-clock"
+    sentence = "This machine's clock and the hub's differ by more than a minute; set the clock, then try again."
+
+
+class ReplayedProofError(UnauthenticatedError):
+    """A proof or an assertion was used before."""
+
+    code = "exchange/replayed-proof"
+    sentence = (
+        "This proof was used before; make a fresh one for each request, and find out whether somebody repeats them."
+    )
+
+
+class WrongBodyError(UnauthenticatedError):
+    """The body is not the one whose digest the proof covers."""
+
+    code = "exchange/wrong-body"
+    sentence = "The body is not the one that the proof covers; something on the way altered it, or the client is wrong."
+
+
+class TokenExpiredError(UnauthenticatedError):
+    """The session's five minutes have passed."""
+
+    code = "exchange/token-expired"
+    sentence = "The session has expired; log in again."
+
+
+class TokenKeyError(UnauthenticatedError):
+    """The token is bound to another session key, or to another client certificate, than the request shows."""
+
+    code = "exchange/token-of-another-key"
+    sentence = "The token belongs to another session key or certificate; log in again on this line."
+
+
+class LoginKeyError(UnauthenticatedError):
+    """The key that signed the log-in was revoked, has ended, or is not valid yet."""
+
+    code = "exchange/key-not-valid"
+    sentence = "The agency's signing key was revoked or has ended; use its current key, or enrol a new one."
+
+
 class ForbiddenError(ExchangeError):
     """The partner may not see or do this; also the answer for what does not exist for it."""
 
@@ -588,6 +634,20 @@ class BusyError(ExchangeError):
 
     code = "exchange/busy"
     sentence = "The hub cannot take the request now; nothing was stored, send it again in a moment."
+
+
+class OverQuotaError(BusyError):
+    """The partner, or the address, has used up what it may ask for in this time; nothing was stored."""
+
+    code = "exchange/over-quota"
+    sentence = "The quota of this partner or address is used up; nothing was stored, try again after the given time."
+
+
+class ContentCodingError(ExchangeError):
+    """The body is compressed; the hub unpacks nothing that a stranger packed."""
+
+    code = "exchange/content-coding"
+    sentence = "The hub takes no compressed bodies; send the body as it is."
 
 
 class UnreachableError(ExchangeError):

@@ -4,7 +4,7 @@ Nothing here is signed; what must be believed later travels as statements, recei
 or status codes (`hub/api/`). Implements `docs/reference/api.md`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,8 @@ from hub.protocol.vocabulary import (
     Verb,
 )
 from hub.protocol.wire import Count, Digest, Time, Wire
+
+MAX_BATCH: Final = 64  # messages or receipts of one request
 
 
 class MessageOutline(Wire):
@@ -111,9 +113,10 @@ class SentMessage(Wire):
 
 
 class SentMessages(Wire):
-    """An originator's latest messages, newest first."""
+    """An originator's messages, newest first; `next` is the cursor of the rest, or null when there is none."""
 
     messages: tuple[SentMessage, ...]
+    next: str | None
 
 
 class LoggedEntry(Wire):
@@ -177,3 +180,73 @@ class HubFacts(Wire):
     federation: str
     protocol: Literal["valise/1"]
     time: Time
+
+
+# --- signed objects, as they were signed ------------------------------------------------------------------------------
+
+
+class Login(Wire):
+    """An agency's signed assertion for one session key."""
+
+    assertion: str
+
+
+class SignedOperations(Wire):
+    """Operations by name, each the coordinator's JWS; `next` is the cursor of the rest, or null."""
+
+    operations: tuple[str, ...]
+    next: str | None
+
+
+class SignedSubscription(Wire):
+    """A partner's own subscription in force, as it signed it."""
+
+    subscription: str | None
+
+
+class ConsistencyPath(Wire):
+    """The log's proof that one size continues another."""
+
+    path: Annotated[tuple[Digest, ...], Field(max_length=64)]
+
+
+# --- refusals and batches ---------------------------------------------------------------------------------------------
+
+
+class Problem(Wire):
+    """A refusal (RFC 9457): constants of the error with this code, and nothing of the request."""
+
+    type: str
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    code: Annotated[str, Field(max_length=64)]
+
+
+class Accepted(Wire):
+    """One message of a batch was taken: the hub's signed word."""
+
+    accept: Proven
+
+
+class Refused(Wire):
+    """One item of a batch was refused, for its own reason; the others are not touched by it."""
+
+    problem: Problem
+
+
+class Taken(Wire):
+    """One receipt of a batch is recorded."""
+
+    taken: Literal[True]
+
+
+class SubmitResults(Wire):
+    """What became of each message of a batch, in their order."""
+
+    results: Annotated[tuple[Accepted | Refused, ...], Field(max_length=MAX_BATCH)]
+
+
+class ReceiptResults(Wire):
+    """What became of each receipt of a batch, in their order."""
+
+    results: Annotated[tuple[Taken | Refused, ...], Field(max_length=MAX_BATCH)]

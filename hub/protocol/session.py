@@ -15,7 +15,19 @@ from pydantic import Field
 
 from hub.protocol.directory import Directory
 from hub.protocol.encoding import decode_b64url, encode_b64url
-from hub.protocol.errors import BusyError, UnauthenticatedError, ValiseError
+from hub.protocol.errors import (
+    BusyError,
+    ClockError,
+    KeyNotValidError,
+    LoginKeyError,
+    PartnerSuspendedError,
+    ReplayedProofError,
+    TokenExpiredError,
+    TokenKeyError,
+    UnauthenticatedError,
+    ValiseError,
+    WrongBodyError,
+)
 from hub.protocol.hazmat import SigningKey, random_bytes, sha256
 from hub.protocol.jws import parse_jws, sign_jws, verify_jws
 from hub.protocol.keys import Signer
@@ -26,6 +38,7 @@ ASSERTION_TYP: Final = "client-authentication+jwt"
 TOKEN_LIFETIME: Final = 300  # seconds
 PROOF_WINDOW: Final = 60  # seconds that a proof or assertion is good for, and that clocks may differ
 MAX_PROOF: Final = 4_096  # characters
+CERTIFICATE: Final = "x5t#S256"  # RFC 8705 section 3.1: the member of `cnf` that names a client certificate
 _MAX_JTI: Final = 64  # characters
 _MAX_SEEN: Final = 200_000  # identifiers remembered; more within one window is a flood, answered as busy
 
@@ -41,19 +54,20 @@ class _Assertion(Wire):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a request, as far as the session tells, and the digest that its body must have."""
+    """Who makes a request, as far as the session tells, the digest that its body must have, and the session's end."""
 
     partner: str
     body_digest: str
+    expires: int
 
     def check_body(self, body: bytes) -> None:
         """Check the body, which is read only once the caller is known.
 
         Raises:
-            UnauthenticatedError: it is another than the proof covers.
+            WrongBodyError: it is another than the proof covers.
         """
         if encode_b64url(sha256(body)) != self.body_digest:
-            raise UnauthenticatedError("another body")
+            raise WrongBodyError
 
 
 class SeenOnce:
@@ -66,13 +80,13 @@ class SeenOnce:
         """Refuse an identifier that was seen within the window.
 
         Raises:
-            UnauthenticatedError: it was.
+            ReplayedProofError: it was.
             BusyError: there are too many to remember.
         """
         while self._until and next(iter(self._until.values())) < now:
             self._until.popitem(last=False)
         if identifier in self._until:
-            raise UnauthenticatedError("replayed proof")
+            raise ReplayedProofError
         if len(self._until) >= _MAX_SEEN:
             raise BusyError("proofs")
         self._until[identifier] = now + 2 * PROOF_WINDOW
@@ -122,41 +136,57 @@ class SessionDesk:
         self._secret: Final = random_bytes(32)
         self._seen: Final = SeenOnce()
 
-    def log_in(self, assertion: str, proof: str, *, url: str, body: bytes, directory: Directory, now: int) -> str:
+    def log_in(
+        self,
+        assertion: str,
+        proof: str,
+        *,
+        url: str,
+        body: bytes,
+        directory: Directory,
+        now: int,
+        certificate: str | None = None,
+    ) -> str:
         """Return a token for the session key that made `proof`.
 
+        Args:
+            assertion: signed by the agency's key.
+            proof: of the session key.
+            url: of this request, as the connector knows it.
+            body: of this request.
+            directory: the believed one.
+            now: Unix seconds.
+            certificate: digest (base64url of SHA-256) of the client certificate on this line, if it showed one; the
+                token is then bound to it too (RFC 8705 section 3).
+
         Raises:
-            UnauthenticatedError: the assertion or the proof is not to be believed.
+            UnauthenticatedError: the assertion or the proof is not to be believed; a leaf below it where a person of
+                the agency can mend it.
+            PartnerSuspendedError: the partner is suspended.
         """
-        try:
-            jws = parse_jws(assertion, typ=ASSERTION_TYP)
-            claims = parse_wire(_Assertion, jws.payload)
-            directory.check_active(claims.iss)
-            key = directory.signing_key(jws.kid, iss=claims.iss, at=now)
-            verify_jws(jws, alg=key.alg, public=decode_b64url(key.pub))
-        except ValiseError as error:
-            raise UnauthenticatedError(f"assertion: {error.code}") from error
-        if (claims.fed, claims.aud) != (directory.federation, self._hub) or abs(now - claims.iat) > PROOF_WINDOW:
-            raise UnauthenticatedError("assertion for another hub or time")
+        claims = _believe_assertion(assertion, directory, now)
+        if (claims.fed, claims.aud) != (directory.federation, self._hub):
+            raise UnauthenticatedError("assertion for another hub")
+        if abs(now - claims.iat) > PROOF_WINDOW:
+            raise ClockError("assertion")
         thumbprint, digest = self._check_proof(proof, method="POST", url=url, token=None, now=now)
         if thumbprint != claims.jkt:
-            raise UnauthenticatedError("another session key")
-        Caller(claims.iss, digest).check_body(body)
+            raise TokenKeyError("another session key")
+        expires = now + TOKEN_LIFETIME
+        Caller(claims.iss, digest, expires).check_body(body)
         self._seen.check(f"{claims.iss}/{claims.jti}", now=now)
-        token = {
-            "iss": self._hub,
-            "sub": claims.iss,
-            "iat": now,
-            "exp": now + TOKEN_LIFETIME,
-            "cnf": {"jkt": claims.jkt},
-        }
+        bound = {"jkt": claims.jkt} | ({CERTIFICATE: certificate} if certificate else {})
+        token = {"iss": self._hub, "sub": claims.iss, "iat": now, "exp": expires, "cnf": bound}
         return jwt.encode(token, self._secret, "HS256", headers={"typ": "at+jwt"})
 
-    def check(self, token: str, proof: str, *, method: str, url: str, now: int) -> Caller:
+    def check(
+        self, token: str, proof: str, *, method: str, url: str, now: int, certificate: str | None = None
+    ) -> Caller:
         """Return who makes a request, from its head alone.
 
         Raises:
-            UnauthenticatedError: token or proof are not to be believed, or do not belong together.
+            UnauthenticatedError: token or proof are not to be believed, or do not belong together; a leaf below it
+                where a person of the agency can mend it.
         """
         try:
             claims = jwt.decode(
@@ -168,12 +198,12 @@ class SessionDesk:
             )
         except (jwt.PyJWTError, ValueError) as error:
             raise UnauthenticatedError("token") from error
-        if now >= claims["exp"]:
-            raise UnauthenticatedError("token has expired")
         thumbprint, digest = self._check_proof(proof, method=method, url=url, token=token, now=now)
-        if thumbprint != claims["cnf"]["jkt"]:
-            raise UnauthenticatedError("token of another key")
-        return Caller(claims["sub"], digest)
+        if thumbprint != claims["cnf"]["jkt"] or claims["cnf"].get(CERTIFICATE, certificate) != certificate:
+            raise TokenKeyError
+        if now >= claims["exp"]:
+            raise TokenExpiredError
+        return Caller(claims["sub"], digest, claims["exp"])
 
     def _check_proof(self, proof: str, *, method: str, url: str, token: str | None, now: int) -> tuple[str, str]:
         """Check a DPoP proof (RFC 9449 section 4.3); return its key's thumbprint and the body's digest."""
@@ -200,11 +230,30 @@ class SessionDesk:
             raise UnauthenticatedError("proof of another request")
         if not isinstance(claims["jti"], str) or len(claims["jti"]) > _MAX_JTI:
             raise UnauthenticatedError("proof identifier")
-        if not isinstance(claims["iat"], int) or abs(now - claims["iat"]) > PROOF_WINDOW:
-            raise UnauthenticatedError("proof of another time")
+        if not isinstance(claims["iat"], int):
+            raise UnauthenticatedError("proof's time")
+        if abs(now - claims["iat"]) > PROOF_WINDOW:
+            raise ClockError("proof")
         thumbprint = _thumbprint(public)
         self._seen.check(f"{thumbprint}/{claims['jti']}", now=now)
         return thumbprint, str(claims["bh"])
+
+
+def _believe_assertion(assertion: str, directory: Directory, now: int) -> _Assertion:
+    """Check who signed a log-in. That a partner is suspended or a key revoked, anybody can read in the directory."""
+    try:
+        jws = parse_jws(assertion, typ=ASSERTION_TYP)
+        claims = parse_wire(_Assertion, jws.payload)
+        directory.check_active(claims.iss)
+        key = directory.signing_key(jws.kid, iss=claims.iss, at=now)
+        verify_jws(jws, alg=key.alg, public=decode_b64url(key.pub))
+    except PartnerSuspendedError:
+        raise
+    except KeyNotValidError as error:
+        raise LoginKeyError from error
+    except ValiseError as error:
+        raise UnauthenticatedError(f"assertion: {error.code}") from error
+    return claims
 
 
 def _thumbprint(public: dict[str, str]) -> str:

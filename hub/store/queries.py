@@ -43,10 +43,15 @@ class Queries:
         row = self.db.execute(sql, (iss, jti)).fetchone()
         return KnownMessage(*row) if row else None
 
-    def messages_of(self, iss: str, operation: str | None, limit: int) -> Sequence[KnownMessage]:
+    def messages_of(self, iss: str, operation: str | None, limit: int, before: str | None) -> Sequence[KnownMessage]:
         """Return an originator's latest messages, newest first."""
-        chosen, values = ("", [iss]) if operation is None else ("AND operation = ?", [iss, operation])
-        sql = f"SELECT {_MESSAGE} FROM messages WHERE iss = ? {chosen} ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants
+        rules, values = ["iss = ?"], [iss]
+        if operation is not None:
+            rules, values = [*rules, "operation = ?"], [*values, operation]
+        if before is not None:
+            rules, values = [*rules, "id < (SELECT id FROM messages WHERE mh = ?)"], [*values, before]
+        chosen = " AND ".join(rules)
+        sql = f"SELECT {_MESSAGE} FROM messages WHERE {chosen} ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants
         return [KnownMessage(*row) for row in self.db.execute(sql, (*values, limit))]
 
     def entries_of(self, mh: str) -> Sequence[tuple[str | None, RecordedEntry]]:

@@ -115,9 +115,11 @@ class SqliteStore:
         """See `Record.deliveries`."""
         return await self._readers.run(lambda queries: queries.deliveries(mh))
 
-    async def messages_of(self, *, iss: str, operation: str | None, limit: int) -> Sequence[KnownMessage]:
+    async def messages_of(
+        self, *, iss: str, operation: str | None, limit: int, before: str | None = None
+    ) -> Sequence[KnownMessage]:
         """See `Record.messages_of`."""
-        return await self._readers.run(lambda queries: queries.messages_of(iss, operation, limit))
+        return await self._readers.run(lambda queries: queries.messages_of(iss, operation, limit, before))
 
     # --- mailboxes ---
 

@@ -117,6 +117,10 @@ class TestCommit:
         assert [known.seq for known in latest] == [4, 3, 2]
         assert [known.seq for known in await store.messages_of(iss="fr-customs", operation="op-a", limit=9)] == [4, 2]
         assert not await store.messages_of(iss="de-police", operation=None, limit=9)
+        older = await store.messages_of(iss="fr-customs", operation=None, limit=9, before=latest[1].mh)
+        assert [known.seq for known in older] == [2, 1], "what came after that message moves nothing"
+        older = await store.messages_of(iss="fr-customs", operation="op-a", limit=9, before=latest[1].mh)
+        assert [known.seq for known in older] == [2]
 
 
 class TestSequence:

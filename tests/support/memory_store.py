@@ -222,9 +222,14 @@ class MemoryStore:
         rows = self._messages[mh].deliveries.values() if mh in self._messages else ()
         return sorted(rows, key=lambda row: row.to)
 
-    async def messages_of(self, *, iss: str, operation: str | None, limit: int) -> Sequence[KnownMessage]:
+    async def messages_of(
+        self, *, iss: str, operation: str | None, limit: int, before: str | None = None
+    ) -> Sequence[KnownMessage]:
         """See `Record.messages_of`."""
-        own = [one.known for one in self._all() if one.known.iss == iss and operation in (None, one.known.operation)]
+        every = [one.known for one in self._all()]
+        if before is not None:
+            every = every[: next(place for place, known in enumerate(every) if known.mh == before)]
+        own = [known for known in every if known.iss == iss and operation in (None, known.operation)]
         return own[::-1][:limit]
 
     # --- mailboxes ---

@@ -4,49 +4,48 @@ Not for: what policy decides, which is scripted here, nor the connector's own cl
 """
 
 import asyncio
-import io
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
-import aiohttp
 import pytest
-from aiohttp.test_utils import TestServer, unused_port
 
-from hub.api.routes import make_app
-from hub.broker.exchange import Exchange
-from hub.broker.notary import Notary
 from hub.protocol.directory import Directory
-from hub.protocol.encoding import decode_b64url, encode_b64url, lp, parse_frame
+from hub.protocol.encoding import decode_b64url, encode_b64url, lp
 from hub.protocol.envelope import MAX_SUBMISSION, parse_copy
 from hub.protocol.errors import (
     BusyError,
+    ClockError,
+    ContentCodingError,
     ForbiddenError,
+    LoginKeyError,
     NotFoundError,
     OperationError,
     PartnerSuspendedError,
+    ReplayedProofError,
     ReplayError,
     RequestError,
     StoreError,
+    TokenExpiredError,
+    TokenKeyError,
     TooLargeError,
     UnauthenticatedError,
     UnknownPartnerError,
     ValiseError,
+    WrongBodyError,
     WrongOriginatorError,
 )
-from hub.protocol.interface import AudienceQuestion, Collected, DeliveryProof, HubFacts, MailHead, Matrix
+from hub.protocol.interface import AudienceQuestion, Collected, DeliveryProof, HubFacts, Matrix
 from hub.protocol.manifest import parse_manifest
 from hub.protocol.operation import sign_operation
-from hub.protocol.session import PROOF_WINDOW, TOKEN_LIFETIME, SessionKey, make_assertion
+from hub.protocol.session import PROOF_WINDOW, TOKEN_LIFETIME, SessionKey
 from hub.protocol.strictjson import parse_json, write_json
 from hub.protocol.vocabulary import Label
 from hub.protocol.wire import parse_wire, write_wire
-from hub.store.sqlite import SqliteStore
 from hub.tlog.checkpoint import verify_checkpoint
 from hub.tlog.note import parse_key
 from hub.tlog.witness import check_growth
-from tests.support.agency import ScriptedSet, directory_with_log, keyring_of, scripted_decide, with_partner
+from tests.support.agency import ScriptedSet, with_partner
 from tests.support.exchange import (
     FEDERATION,
     HUB,
@@ -56,131 +55,21 @@ from tests.support.exchange import (
     operation,
     receipt,
     seal_warning,
-    sign_as_hub,
     signer_of,
 )
+from tests.support.line import MAILBOX, MESSAGES, Hub, mail_in, mh_of, running_hub, script_policy
 
-MESSAGES: Final = "/v1/messages"
-MAILBOX: Final = "/v1/mailbox"
 NOBODY: Final = "A" * 43
-
-
-class Answer:
-    """What came back: status, headers and body."""
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        self.status, self.headers, self.body = status, headers, body
-
-    def check_problem(self, error: type[ValiseError], status: int) -> None:
-        """Check that it is the constant problem of an error, to the byte, and so says nothing of any message."""
-        assert (self.status, self.headers["Content-Type"]) == (status, "application/problem+json")
-        assert parse_json(self.body) == {
-            "type": f"urn:valise:error:{error.code}",
-            "title": error.sentence,
-            "status": status,
-            "code": error.code,
-        }
-
-
-class Line:
-    """A partner's session with the hub, whose every part a test can replace."""
-
-    def __init__(self, url: str, partner: str, http: aiohttp.ClientSession) -> None:
-        self.url, self.partner, self._http = url, partner, http
-        self.key = SessionKey()
-        self.token = ""
-        self.now = NOW
-
-    async def log_in(self, **change: Any) -> Answer:
-        """Log in; `change` replaces members of the assertion."""
-        given = {"federation": FEDERATION, "partner": self.partner, "hub": HUB, "thumbprint": self.key.thumbprint}
-        assertion = make_assertion(**{**given, "signer": signer_of(self.partner), "now": self.now, **change})
-        body = write_json({"assertion": assertion})
-        proof = self.prove("POST", "/v1/session", body, token=None)
-        answer = await self.send("POST", "/v1/session", body, {"DPoP": proof})
-        if answer.status == 200:
-            self.token = parse_json(answer.body)["access_token"]
-        return answer
-
-    def prove(self, method: str, path: str, body: bytes = b"", *, token: str | None) -> str:
-        return self.key.prove(method=method, url=self.url + path, body=body, token=token, now=self.now)
-
-    def headers(self, method: str, path: str, body: bytes = b"") -> dict[str, str]:
-        proof = self.prove(method, path.partition("?")[0], body, token=self.token)
-        return {"Authorization": f"DPoP {self.token}", "DPoP": proof}
-
-    async def ask(self, method: str, path: str, body: bytes = b"") -> Answer:
-        """Ask as the interface wants it."""
-        return await self.send(method, path, body, self.headers(method, path, body))
-
-    async def send(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        data = io.BytesIO(body) if body else None
-        async with self._http.request(method, self.url + path, data=data, headers=headers) as response:
-            return Answer(response.status, response.headers, await response.read())
-
-
-class Hub:
-    """A running hub; its clock, directory and policy are what the test says."""
-
-    def __init__(self, folder: Path, stack: AsyncExitStack, store: SqliteStore) -> None:
-        self.store, self._stack = store, stack
-        self.now = NOW
-        self.directory = directory_with_log()
-        self.policies: Any = ScriptedSet()
-        self.url = f"http://127.0.0.1:{unused_port()}"
-        self.exchange = Exchange(
-            HUB, FEDERATION, store, lambda: self.directory, lambda: self.policies, lambda: self.now
-        )
-        notary = Notary(store, keyring_of(HUB), federation=FEDERATION, clock=lambda: self.now)
-        self.app = make_app(self.exchange, notary, public_url=self.url, repository=folder)
-
-    async def line(self, partner: str = "fr-customs", *, log_in: bool = True) -> Line:
-        http = await self._stack.enter_async_context(aiohttp.ClientSession())
-        line = Line(self.url, partner, http)
-        if log_in:
-            assert (await line.log_in()).status == 200
-        return line
-
-    def frame(self, seq: int = 1, *, to: str = "de-customs", **message: Any) -> bytes:
-        return seal_warning(self.directory, to={to: [0, 1]}, seq=seq, **message)
-
-
-@asynccontextmanager
-async def _running(folder: Path) -> AsyncIterator[Hub]:
-    async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(
-            SqliteStore.open(
-                folder / "hub.sqlite", federation=FEDERATION, hub=HUB, sign_batch=sign_as_hub, clock=lambda: NOW
-            )
-        )
-        hub = Hub(folder, stack, store)
-        server = TestServer(hub.app, port=int(hub.url.rpartition(":")[2]))
-        await server.start_server()
-        stack.push_async_callback(server.close)
-        yield hub
 
 
 @pytest.fixture
 async def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hub]:
-    for place in ("hub.broker.audience.decide", "hub.broker.submit.decide"):
-        monkeypatch.setattr(place, scripted_decide)
+    script_policy(monkeypatch)
     (tmp_path / "metadata").mkdir()
     (tmp_path / "metadata" / "1.root.json").write_bytes(b"published")
     (tmp_path / "secret.json").write_bytes(b"not published")
-    async with _running(tmp_path) as running:
+    async with running_hub(tmp_path) as running:
         yield running
-
-
-def mh_of(frame: bytes) -> str:
-    head = parse_json(parse_frame(frame, max_parts=33)[0])
-    return parse_manifest(head["m"])[1].digest
-
-
-def mail_in(answer: Answer) -> list[tuple[int, str, bytes]]:
-    assert answer.status == 200
-    head, *bodies = parse_frame(answer.body, max_parts=65)
-    items = parse_wire(MailHead, head).items
-    return [(item.seq, item.kind, body) for item, body in zip(items, bodies, strict=True)]
 
 
 # --- messages --------------------------------------------------------------------------------------------------------
@@ -228,7 +117,7 @@ async def test_another_partners_message_looks_like_none(hub: Hub) -> None:
     text = receipt(hub.directory, mh, iss="de-police").jws.encode()
     (await stranger.ask("POST", "/v1/receipts", text)).check_problem(NotFoundError, 404)
     assert mail_in(await stranger.ask("GET", MAILBOX)) == []
-    assert parse_json((await stranger.ask("GET", MESSAGES)).body) == {"messages": []}
+    assert parse_json((await stranger.ask("GET", MESSAGES)).body) == {"messages": [], "next": None}
 
 
 async def test_the_matrix_tells_how_far_each_copy_came(hub: Hub) -> None:
@@ -325,56 +214,60 @@ async def test_a_request_without_a_session_is_refused(hub: Hub) -> None:
         {"Authorization": f"DPoP {line.token}"},
         {"Authorization": f"Bearer {line.token}", "DPoP": proof},
         {"Authorization": f"DPoP {line.token[:-2]}xx", "DPoP": proof},
-        {"Authorization": f"DPoP {line.token}", "DPoP": stolen},
         {"Authorization": f"DPoP {line.token}", "DPoP": "x.y.z"},
         {"Authorization": f"DPoP {line.token}", "DPoP": "x" * 5_000},
     ):
         answer = await line.send("GET", MAILBOX, b"", headers)
         answer.check_problem(UnauthenticatedError, 401)
         assert answer.headers["WWW-Authenticate"] == "DPoP"
+    answer = await line.send("GET", MAILBOX, b"", {"Authorization": f"DPoP {line.token}", "DPoP": stolen})
+    answer.check_problem(TokenKeyError, 401)
 
 
 async def test_a_proof_is_for_one_request(hub: Hub) -> None:
     line = await hub.line()
     used = line.headers("GET", MAILBOX)
     assert (await line.send("GET", MAILBOX, b"", used)).status == 200
-    (await line.send("GET", MAILBOX, b"", used)).check_problem(UnauthenticatedError, 401)
+    (await line.send("GET", MAILBOX, b"", used)).check_problem(ReplayedProofError, 401)
     for method, path, body in (
         ("GET", MESSAGES, b""),
         ("POST", MESSAGES, b""),
         ("POST", f"{MAILBOX}/collected", b'{"seqs":[1]}'),
     ):
-        for headers in (
-            line.headers("GET" if method == "POST" else "POST", path, body),
-            line.headers(method, path + "/x", body),
-            line.headers(method, path, body + b" "),
+        for headers, error in (
+            (line.headers("GET" if method == "POST" else "POST", path, body), UnauthenticatedError),
+            (line.headers(method, path + "/x", body), UnauthenticatedError),
+            (line.headers(method, path, body + b" "), WrongBodyError),
         ):
-            (await line.send(method, path, body, headers)).check_problem(UnauthenticatedError, 401)
+            (await line.send(method, path, body, headers)).check_problem(error, 401)
 
 
 async def test_a_proof_and_a_token_have_their_time(hub: Hub) -> None:
     line = await hub.line()
     for age in (-PROOF_WINDOW - 1, PROOF_WINDOW + 1):
         line.now = NOW + age
-        (await line.ask("GET", MAILBOX)).check_problem(UnauthenticatedError, 401)
+        answer = await line.ask("GET", MAILBOX)
+        answer.check_problem(ClockError, 401)
+        assert answer.headers["Valise-Time"] == str(NOW), "so that the agency learns by how much"
     hub.now = line.now = NOW + TOKEN_LIFETIME - 1
     assert (await line.ask("GET", MAILBOX)).status == 200
     hub.now = line.now = NOW + TOKEN_LIFETIME
-    (await line.ask("GET", MAILBOX)).check_problem(UnauthenticatedError, 401)
+    (await line.ask("GET", MAILBOX)).check_problem(TokenExpiredError, 401)
 
 
 async def test_a_login_is_believed_as_a_whole_or_not_at_all(hub: Hub) -> None:
     line = await hub.line(log_in=False)
-    for change in (
-        {"federation": "another"},
-        {"hub": "zz-hub"},
-        {"partner": "de-customs"},
-        {"partner": "xx-nobody"},
-        {"now": NOW - PROOF_WINDOW - 1},
-        {"thumbprint": SessionKey().thumbprint},
-        {"signer": signer_of("de-customs")},
-    ):
-        (await line.log_in(**change)).check_problem(UnauthenticatedError, 401)
+    changes: list[tuple[dict[str, Any], type[ValiseError]]] = [
+        ({"federation": "another"}, UnauthenticatedError),
+        ({"hub": "zz-hub"}, UnauthenticatedError),
+        ({"partner": "de-customs"}, UnauthenticatedError),
+        ({"partner": "xx-nobody"}, UnauthenticatedError),
+        ({"now": NOW - PROOF_WINDOW - 1}, ClockError),
+        ({"thumbprint": SessionKey().thumbprint}, TokenKeyError),
+        ({"signer": signer_of("de-customs")}, UnauthenticatedError),
+    ]
+    for change, error in changes:
+        (await line.log_in(**change)).check_problem(error, 401)
     for body in (b"", b"{}", b"[" * 9_000, b'{"assertion":1}', b'{"assertion":"a.b.c"}'):
         proof = line.prove("POST", "/v1/session", body, token=None)
         answer = await line.send("POST", "/v1/session", body, {"DPoP": proof})
@@ -408,10 +301,10 @@ async def test_a_hostile_proof_is_refused_and_not_an_accident(hub: Hub, part: in
             (await line.send("GET", MAILBOX, b"", headers)).check_problem(UnauthenticatedError, 401)
 
 
-async def test_a_body_that_does_not_unpack_is_refused(hub: Hub) -> None:
+async def test_a_compressed_body_is_refused_and_never_unpacked(hub: Hub) -> None:
     line = await hub.line()
     headers = line.headers("POST", MESSAGES, b"not gzip") | {"Content-Encoding": "gzip"}
-    (await line.send("POST", MESSAGES, b"not gzip", headers)).check_problem(RequestError, 400)
+    (await line.send("POST", MESSAGES, b"not gzip", headers)).check_problem(ContentCodingError, 415)
 
 
 async def test_the_directory_suspends_at_once(hub: Hub) -> None:
@@ -419,7 +312,15 @@ async def test_the_directory_suspends_at_once(hub: Hub) -> None:
     assert (await line.ask("GET", MAILBOX)).status == 200
     hub.directory = with_partner(hub.directory, "de-customs", status="suspended")
     (await line.ask("GET", MAILBOX)).check_problem(PartnerSuspendedError, 403)
-    (await line.log_in()).check_problem(UnauthenticatedError, 401)
+    (await line.log_in()).check_problem(PartnerSuspendedError, 403)
+
+
+async def test_a_revoked_key_logs_nobody_in(hub: Hub) -> None:
+    line = await hub.line(log_in=False)
+    first, *others = hub.directory.partner("fr-customs").keys
+    gone = first.model_copy(update={"status": "revoked", "revoked_at": NOW})
+    hub.directory = with_partner(hub.directory, "fr-customs", keys=(gone, *others))
+    (await line.log_in()).check_problem(LoginKeyError, 401)
 
 
 # --- groups and questions --------------------------------------------------------------------------------------------
@@ -439,7 +340,7 @@ async def test_groups_are_for_those_who_may(hub: Hub) -> None:
         assert (await bureau.ask("POST", "/v1/operations", opened.jws.encode())).status == 201
     other = operation(hub.directory, title="Another under the same name")
     (await bureau.ask("POST", "/v1/operations", other.jws.encode())).check_problem(ReplayError, 409)
-    assert parse_json((await customs.ask("GET", "/v1/operations")).body) == {"operations": [opened.jws]}
+    assert parse_json((await customs.ask("GET", "/v1/operations")).body) == {"operations": [opened.jws], "next": None}
     frame = hub.frame(op="op-nowhere")
     (await customs.ask("POST", MESSAGES, frame)).check_problem(OperationError, 422)
 
@@ -530,4 +431,6 @@ async def test_only_what_is_published_is_published(hub: Hub) -> None:
 async def test_what_is_not_there_is_a_problem_too(hub: Hub) -> None:
     stranger = await hub.line(log_in=False)
     (await stranger.send("GET", "/admin", b"", {})).check_problem(NotFoundError, 404)
-    (await stranger.send("DELETE", MESSAGES, b"", {})).check_problem(RequestError, 405)
+    answer = await stranger.send("DELETE", MESSAGES, b"", {})
+    answer.check_problem(RequestError, 405)
+    assert answer.headers["Allow"] == "GET,POST"

@@ -106,7 +106,7 @@ def _client(url: str, hub: FakeHub) -> HubClient:
 
 
 async def test_one_login_serves_many_requests(hub: FakeHub, client: HubClient) -> None:
-    hub.answer = b'{"messages":[]}'
+    hub.answer = b'{"messages":[],"next":null}'
     await client.sent(operation="op-canute", limit=3)
     await client.sent()
     assert hub.logins == 1
@@ -114,7 +114,7 @@ async def test_one_login_serves_many_requests(hub: FakeHub, client: HubClient) -
 
 
 async def test_an_ended_session_is_renewed_once(hub: FakeHub, client: HubClient) -> None:
-    hub.answer = b'{"operations":[]}'
+    hub.answer = b'{"operations":[],"next":null}'
     await client.operations()
     hub.now += TOKEN_LIFETIME
     assert await client.operations() == ()
