@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 SEED: Final = 20_261_124
-SHARED: Final = Path(__file__).resolve().parents[2] / "shared"
+SHARED: Final = Path(os.environ.get("VALISE_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 
 # A check has to give the same answer twice, so `ci` derives its examples from the test alone; `dev` looks for new ones.
 settings.register_profile(
