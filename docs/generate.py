@@ -1,4 +1,4 @@
-"""Write the reference pages that say what the code says: errors, settings, commands, events.
+"""Write the reference pages that say what the code says: errors, settings, commands, events, metrics.
 
     python -m docs.generate            write them
     python -m docs.generate --check    say which are out of date, and exit with 1
@@ -23,6 +23,7 @@ from connectors.kit.settings import ConnectorSettings
 from hub.api.routes import openapi
 from hub.cli import valise
 from hub.host.events import EVENTS, Event
+from hub.host.metrics import MEASURES
 from hub.protocol import errors
 from hub.protocol.errors import ValiseError
 from hub.settings import HubSettings
@@ -43,6 +44,12 @@ EVENTS_INTRODUCTION: Final = """\
 as an object with `at` (UTC), `level`, `program` (the partner's code), `event` and the event's fields. A name never gets
 another meaning. No event has content; `error` holds the traceback of a bug. What a library says is the event `note`
 with its `text`."""
+
+METRICS_INTRODUCTION: Final = """\
+A hub or connector with `admin_port` in its settings tells these at `/metrics`
+([watch a hub](../how-to/watch-a-hub.md)), beside `process_...` and `python_...` of the process.
+Labels are bounded and never name a message."""
+METRICS: Final = tuple(MEASURES.values())
 
 
 # --- errors --------------------------------------------------------------------------------------------------------
@@ -176,6 +183,15 @@ def openapi_page() -> str:
     return json.dumps(json.loads(openapi()), indent=1, ensure_ascii=False) + "\n"
 
 
+# --- metrics -------------------------------------------------------------------------------------------------------
+
+
+def metrics_page() -> str:
+    """Return `metrics.md`: every metric of hub and connector."""
+    rows = [(f"`{one.name}`", one.kind, ", ".join(f"`{label}`" for label in one.labels), one.text) for one in METRICS]
+    return _page(["# Metrics", WRITTEN, METRICS_INTRODUCTION, _table([("Metric", "Kind", "Labels", "Meaning"), *rows])])
+
+
 # --- pages ---------------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +217,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
         "docs/reference/settings.md": settings_page,
         "docs/reference/commands.md": commands_page,
         "docs/reference/events.md": events_page,
+        "docs/reference/metrics.md": metrics_page,
     }
 )
 

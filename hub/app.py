@@ -29,6 +29,7 @@ from hub.protocol.statements import sign_batch
 from hub.protocol.strictjson import parse_json
 from hub.settings import HubSettings
 from hub.store.sqlite import SqliteStore
+from hub.watch import Watched, watch
 
 _LOG: Final = logging.getLogger("valise.hub")
 _SHUTDOWN: Final = 10.0  # seconds that requests under way are given when the hub stops; polls are answered at once
@@ -119,7 +120,8 @@ async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
             clock=now,
         )
         notary = Notary(store, keyring, federation=settings.federation, clock=now)
-        url = await _listen(stack, settings, exchange, notary)
+        watched = Watched(exchange, keyring, expires=lambda: keeper.expires)
+        url = await _listen(stack, settings, watched, notary)
         fresh = asyncio.create_task(keeper.keep_fresh(seconds=settings.refresh_seconds))
         stack.callback(fresh.cancel)
         _LOG.info(LISTENING, settings.hub, url)
@@ -150,7 +152,7 @@ def _discreet_logger() -> logging.Logger:
     return logger
 
 
-async def _listen(stack: contextlib.AsyncExitStack, settings: HubSettings, exchange: Exchange, notary: Notary) -> str:
+async def _listen(stack: contextlib.AsyncExitStack, settings: HubSettings, watched: Watched, notary: Notary) -> str:
     sock = _bind(settings)
     stack.callback(sock.close)
     host, port = sock.getsockname()[:2]
@@ -164,7 +166,8 @@ async def _listen(stack: contextlib.AsyncExitStack, settings: HubSettings, excha
         waiting=settings.waiting_polls,
         logins_per_minute=settings.logins_per_minute,
     )
-    app = make_app(exchange, notary, public_url=url, repository=settings.repository, limits=limits)
+    app = make_app(watched.exchange, notary, public_url=url, repository=settings.repository, limits=limits)
+    health = await stack.enter_async_context(watch(app, settings, watched))
     runner = web.AppRunner(
         app,
         access_log=None,  # a line of it names partners and messages
@@ -175,6 +178,7 @@ async def _listen(stack: contextlib.AsyncExitStack, settings: HubSettings, excha
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
+    stack.callback(health.stop)  # first of all, so that a proxy sends nobody here while the last answers go out
     await web.SockSite(runner, sock).start()
     return url
 

@@ -58,6 +58,11 @@ class Keeper:
             raise UnknownPolicySetError("none yet")
         return self._policies
 
+    @property
+    def expires(self) -> int | None:
+        """When the directory must have been refreshed (Unix seconds); None while none was believed."""
+        return None if self._trusted is None else self._trusted.expires
+
     async def refresh(self) -> None:
         """Believe what is published now.
 

@@ -43,6 +43,16 @@ class HubSettings(BaseModel):
     passphrase_file: Annotated[
         Path | None, Field(description=f"A file with the keystore's passphrase, if `{PASSPHRASE}` is not set.")
     ] = None
+    admin_host: Annotated[
+        str, Field(description="The address that metrics and health are told on; never one that partners reach.")
+    ] = "127.0.0.1"
+    admin_port: Annotated[
+        int | None,
+        Field(ge=0, le=65_535, description="The port for metrics and health; 0 takes a free one. Without it: none."),
+    ] = None
+    disk_floor_mib: Annotated[
+        int, Field(ge=0, description="MiB of free disk below which the hub says that it is not ready.")
+    ] = 512
     refresh_seconds: Annotated[
         int, Field(ge=1, le=3_600, description="How often the hub looks for a new directory or policy set.")
     ] = 10

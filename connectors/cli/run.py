@@ -17,9 +17,10 @@ import click
 from connectors.cli.unlock import open_agency
 from connectors.customs.adapter import answer_as_customs
 from connectors.interpol.adapter import answer_as_bureau
+from connectors.kit.metrics import told
 from connectors.kit.runner import OnMessage, Runner
 from connectors.police.adapter import answer_as_police
-from hub.host.events import CONNECTOR_RUNS, CONNECTOR_STOPPED, PROGRAM, write_events
+from hub.host.events import ADMIN_LISTENING, CONNECTOR_RUNS, CONNECTOR_STOPPED, PROGRAM, write_events
 from hub.protocol.errors import SetupError
 
 _LOG: Final = logging.getLogger("valise.connector")
@@ -74,7 +75,11 @@ async def _run_one(folder: Path, all_open: asyncio.Barrier) -> None:
         await all_open.wait()
         _LOG.info(CONNECTOR_RUNS, agency.settings.adapter)
         try:
-            await Runner(agency, ADAPTERS[agency.settings.adapter]).run()
+            runner = Runner(agency, ADAPTERS[agency.settings.adapter])
+            async with told(agency, runner.successes) as url:
+                if url is not None:
+                    _LOG.info(ADMIN_LISTENING, url)
+                await runner.run()
         finally:
             _LOG.info(CONNECTOR_STOPPED)
 

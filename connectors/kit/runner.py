@@ -41,6 +41,9 @@ class Runner:
 
     `on_message` is called for every opened message at least once, oldest first; its replies are handed over in the same
     step that marks the message as handled, so they are sent exactly once.
+
+    Attributes:
+        successes: when each loop last made its trip, in Unix seconds.
     """
 
     def __init__(self, agency: Agency, on_message: OnMessage | None = None) -> None:
@@ -48,6 +51,7 @@ class Runner:
         self._agency: Final = agency
         self._on_message: Final = on_message
         self._stop: Final = asyncio.Event()
+        self.successes: Final[dict[str, int]] = {}
 
     def stop(self) -> None:
         """Ask the loops to end; what is under way is kept and goes on with the next start."""
@@ -83,6 +87,7 @@ class Runner:
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
                 pause = _FIRST_PAUSE
+                self.successes[name] = self._agency.connector.clock()
                 await asyncio.sleep(seconds)
 
     async def _receive(self) -> None:

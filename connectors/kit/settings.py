@@ -70,6 +70,12 @@ class ConnectorSettings(BaseModel):
     lifetime_days: Annotated[
         int, Field(ge=1, le=120, description="Days after which an uncollected message is no longer opened.")
     ] = 30
+    admin_host: Annotated[
+        str, Field(description="The address that metrics are told on; never one that others reach.")
+    ] = "127.0.0.1"
+    admin_port: Annotated[
+        int | None, Field(ge=0, le=65_535, description="The port for metrics; 0 takes a free one. Without it: none.")
+    ] = None
     sealing_processes: Annotated[
         int,
         Field(ge=0, le=64, description="Processes that seal to more than 32 addressees; 0 seals in the connector."),

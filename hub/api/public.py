@@ -10,6 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
+from hub.api.admin import tell_alive, tell_ready
 from hub.api.places import EXCHANGE, NOTARY, OPENAPI, REPOSITORY
 from hub.api.requests import answer
 from hub.api.table import BYTES, JSON, TEXT, Endpoint, Gives, Param
@@ -17,11 +18,11 @@ from hub.protocol.encoding import encode_b64url
 from hub.protocol.errors import (
     LogRangeError,
     NotFoundError,
+    NotReadyError,
     RequestError,
-    StaleDirectoryError,
     StoreError,
 )
-from hub.protocol.interface import ConsistencyPath, HubFacts
+from hub.protocol.interface import ConsistencyPath, HubFacts, Readiness
 from hub.protocol.strictjson import MAX_INTEGER
 from hub.tlog.tiles import parse_tile_path
 
@@ -39,19 +40,6 @@ async def _facts(request: web.Request) -> web.Response:
 
 async def _openapi(request: web.Request) -> web.Response:
     return web.Response(body=request.app[OPENAPI], content_type=JSON)
-
-
-async def _live(_request: web.Request) -> web.Response:
-    return web.Response(text="live\n")
-
-
-async def _ready(request: web.Request) -> web.Response:
-    """Ready means: the store answers and the directory and policy set are in force."""
-    exchange = request.app[EXCHANGE]
-    await exchange.store.log_size()
-    exchange.directory().partner(exchange.hub)
-    exchange.policies()
-    return web.Response(text="ready\n")
 
 
 async def _directory(request: web.Request) -> web.FileResponse:
@@ -98,14 +86,16 @@ def _size(name: str, text: str) -> Param:
 _public: Final = partial(Endpoint, "GET", session=False)
 
 ENDPOINTS: Final = (
-    _public("/livez", "isAlive", "Whether the process answers", _live, Gives(kind=TEXT, text="`live`")),
+    _public(
+        "/livez", "isAlive", "Whether the process lives: its loop turns", tell_alive, Gives(kind=TEXT, text="`live`")
+    ),
     _public(
         "/readyz",
         "isReady",
-        "Whether the store answers and directory and policy set are in force",
-        _ready,
-        Gives(kind=TEXT, text="`ready`"),
-        refuses=(StoreError, StaleDirectoryError),
+        "Whether the next message can be accepted, decided, made durable and signed",
+        tell_ready,
+        Gives(shape=Readiness, text="It can; what will soon be in the way. A refusal has `reasons` as well."),
+        refuses=(NotReadyError,),
     ),
     _public("/v1/hub", "getHub", "What a stranger may know of this hub", _facts, Gives(shape=HubFacts, text="Facts.")),
     _public(

@@ -13,6 +13,8 @@ from typing import Final
 from aiohttp import web
 
 from hub.api import groups, mailbox, messages, public, sessions
+from hub.api.admin import HEALTH
+from hub.api.health import Health
 from hub.api.openapi import describe
 from hub.api.places import (
     BODY_SECONDS,
@@ -73,6 +75,8 @@ def make_app(
     """
     app = web.Application(middlewares=[problems], client_max_size=MAX_SUBMISSION)
     app[EXCHANGE] = exchange
+    app[HEALTH] = Health(exchange)  # whoever runs it says more (`hub/watch.py`)
+    app[HEALTH] = Health(exchange)  # whoever runs it says more (`hub/watch.py`)
     app[DESK] = SessionDesk(hub=exchange.hub)
     app[PUBLIC_URL] = public_url
     app[NOTARY] = notary

@@ -37,6 +37,9 @@ class Event:
 # --- a hub -----------------------------------------------------------------------------------------------------------
 
 LISTENING: Final = Event("hub-listening", "hub %s listens on %s", ("hub", "url"))
+ADMIN_LISTENING: Final = Event("admin-listening", "metrics are told on %s", ("url",))
+NOT_READY: Final = Event("not-ready", "not ready: %s", ("codes",))
+READY_AGAIN: Final = Event("ready-again", "ready again")
 REQUEST_REFUSED: Final = Event("request-refused", "refused %s %s: %s", ("method", "route", "code"))
 REQUEST_FAILED: Final = Event("request-failed", "failed %s %s: %s", ("method", "route", "cause"))
 SERVER_FAILED: Final = Event("http-failed", "a request failed: %s", ("cause",))

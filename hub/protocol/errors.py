@@ -650,6 +650,13 @@ class ContentCodingError(ExchangeError):
     sentence = "The hub takes no compressed bodies; send the body as it is."
 
 
+class NotReadyError(ExchangeError):
+    """The hub cannot accept a message now, and knows why."""
+
+    code = "exchange/not-ready"
+    sentence = "The hub is not ready for messages; its operator sees why. What waits in the outbox is sent later."
+
+
 class UnreachableError(ExchangeError):
     """The hub cannot be reached; what was handed over before waits in the outbox."""
 

@@ -222,6 +222,27 @@ class Problem(Wire):
     code: Annotated[str, Field(max_length=64)]
 
 
+class ReadyReason(Wire):
+    """What is, or soon will be, in the way of accepting a message."""
+
+    code: str
+    text: str
+
+
+class Readiness(Wire):
+    """That the next message can be accepted; a warning keeps nobody away."""
+
+    ready: Literal[True]
+    warnings: tuple[ReadyReason, ...]
+
+
+class NotReady(Problem):
+    """Why the next message cannot be accepted."""
+
+    reasons: tuple[ReadyReason, ...]
+    warnings: tuple[ReadyReason, ...]
+
+
 class Accepted(Wire):
     """One message of a batch was taken: the hub's signed word."""
 

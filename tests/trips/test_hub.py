@@ -20,6 +20,7 @@ from hub.protocol.errors import (
     ForbiddenError,
     LoginKeyError,
     NotFoundError,
+    NotReadyError,
     OperationError,
     PartnerSuspendedError,
     ReplayedProofError,
@@ -376,23 +377,26 @@ async def test_a_malformed_question_is_refused(hub: Hub) -> None:
 
 async def test_anybody_learns_whether_the_hub_is_up(hub: Hub) -> None:
     stranger = await hub.line(log_in=False)
-    for path, text in (("/livez", b"live\n"), ("/readyz", b"ready\n")):
-        answer = await stranger.send("GET", path, b"", {})
-        assert (answer.status, answer.body) == (200, text)
+    alive, ready = [await stranger.send("GET", path, b"", {}) for path in ("/livez", "/readyz")]
+    assert (alive.status, alive.body) == (200, b"live\n")
+    assert (ready.status, parse_json(ready.body)) == (200, {"ready": True, "warnings": []})
     facts = parse_wire(HubFacts, (await stranger.send("GET", "/v1/hub", b"", {})).body)
     assert (facts.hub, facts.federation, facts.time) == (HUB, FEDERATION, NOW)
 
 
-@pytest.mark.parametrize(("error", "status"), [(StoreError, 503), (BusyError, 503)])
+@pytest.mark.parametrize("error", [StoreError, BusyError])
 async def test_a_hub_that_cannot_store_is_alive_and_not_ready(
-    hub: Hub, error: type[ValiseError], status: int, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, error: type[ValiseError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail() -> int:
         raise error("/secret/path of the disk")
 
     monkeypatch.setattr(hub.store, "log_size", fail)
     stranger = await hub.line(log_in=False)
-    (await stranger.send("GET", "/readyz", b"", {})).check_problem(error, status)
+    answer = await stranger.send("GET", "/readyz", b"", {})
+    reasons = [{"code": error.code, "text": error.sentence}]
+    said = parse_json(answer.body)
+    assert (answer.status, said["code"], said["reasons"]) == (503, NotReadyError.code, reasons)
     assert (await stranger.send("GET", "/livez", b"", {})).status == 200
 
 
