@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "outbox": ("connectors.cli.outbox:outbox", "List what an agency sent."),
         "seizure": ("connectors.cli.send:seizure", "Report a seizure that a message led to."),
         "show": ("connectors.cli.show:show_message", "Read a message."),
+        "status": ("connectors.cli.status:status", "Show on one screen whether an agency's exchange works."),
         "subscribe": ("connectors.cli.subscribe:subscribe", "Ask to be offered messages by kind, operation or topic."),
         "warn": ("connectors.cli.send:warn", "Send warnings."),
     }

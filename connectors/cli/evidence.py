@@ -11,6 +11,7 @@ import click
 from connectors.cli.output import json_option, show
 from connectors.kit.agency import Agency
 from connectors.kit.evidence import make_evidence
+from connectors.kit.numbers import whole_number
 from hub.protocol.errors import SetupError
 from hub.verify.findings import describe
 
@@ -37,6 +38,7 @@ def evidence(*, folder: Path, mh: str, to: str, output: Path, as_json: bool) -> 
 
 async def _make(folder: Path, mh: str, to: str) -> tuple[bytes, tuple[str, ...]]:
     async with Agency.open(folder) as agency:
+        mh = await whole_number(agency.connector, mh)
         anchor = await asyncio.to_thread(agency.settings.root.read_bytes)
         data, verified = await make_evidence(agency.connector, mh, to, anchor=anchor)
     return data, describe(verified).proves

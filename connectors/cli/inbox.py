@@ -1,10 +1,12 @@
-"""`valise inbox`: what an agency received, and what became of each copy.
+"""`valise inbox`: what an agency received, what each message is about, and what became of each copy.
 
-Not for: content (`show.py`). User's page: `docs/trips/receive.md`.
+The subject is content: it is read anew each time and kept nowhere. Not for: the rest of it (`show.py`). User's page:
+`docs/trips/receive.md`.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,9 +16,10 @@ from connectors.cli.output import Grid, json_option, local, say, show
 from connectors.cli.unlock import FOLDER, open_agency
 from connectors.kit.agency import Agency
 from connectors.kit.inbox import InboxEntry
-from hub.protocol.errors import UnreachableError
+from connectors.kit.summary import summary_of
+from hub.protocol.errors import UnreachableError, ValiseError
 
-_COLUMNS = ("received", "from", "what", "operation", "state", "message")
+_COLUMNS = ("received", "from", "what", "subject", "operation", "state", "message")
 
 
 @click.command(epilog="Example: valise inbox de-customs --watch")
@@ -39,7 +42,7 @@ async def _list(folder: Path, limit: int, *, watch: bool, as_json: bool) -> None
         except UnreachableError:
             say("The hub cannot be reached; this is what is here already.")
         entries, gaps = await agency.inbox(limit=limit), await agency.gaps()
-        _show(entries, gaps, as_json=as_json)
+        _show(entries, await _subjects(agency, entries), gaps, as_json=as_json)
         while watch:
             await _wait(agency, as_json=as_json)
 
@@ -48,22 +51,41 @@ async def _wait(agency: Agency, *, as_json: bool) -> None:
     """Wait for what comes next, for as long as one long poll, and show it."""
     received = await agency.receive_once(wait=agency.settings.poll_seconds)
     if received.opened:
-        _show([await agency.connector.inbox.opened(mh) for mh in received.opened], {}, as_json=as_json)
+        entries = [await agency.connector.inbox.opened(mh) for mh in received.opened]
+        _show(entries, await _subjects(agency, entries), {}, as_json=as_json)
 
 
-def _show(entries: Sequence[InboxEntry], gaps: Mapping[str, Sequence[range]], *, as_json: bool) -> None:
+async def _subjects(agency: Agency, entries: Sequence[InboxEntry]) -> dict[str, str]:
+    """Return by digest what each opened message is about; what cannot be read any longer is left out."""
+    subjects = {}
+    for entry in entries:
+        if entry.mh is not None and entry.state == "opened":
+            with suppress(ValiseError):
+                subjects[entry.digest] = summary_of(await agency.read(entry.mh))
+    return subjects
+
+
+def _show(
+    entries: Sequence[InboxEntry],
+    subjects: Mapping[str, str],
+    gaps: Mapping[str, Sequence[range]],
+    *,
+    as_json: bool,
+) -> None:
     missing = {iss: [list(one) for one in ranges] for iss, ranges in gaps.items()}
-    value = {"messages": [asdict(entry) for entry in entries], "missing": missing}
+    messages = [asdict(entry) | {"subject": subjects.get(entry.digest)} for entry in entries]
+    value = {"messages": messages, "missing": missing}
     if not entries:
         show(value, "Nothing was received.", as_json=as_json)
         return
     notes = [
         f"{iss}: {sum(map(len, ranges))} of its messages for this agency did not come" for iss, ranges in gaps.items()
     ]
-    show(value, Grid(_COLUMNS, [_row(entry) for entry in entries]), *notes, as_json=as_json)
+    show(value, Grid(_COLUMNS, [_row(entry, subjects) for entry in entries]), *notes, as_json=as_json)
 
 
-def _row(entry: InboxEntry) -> tuple[str, ...]:
+def _row(entry: InboxEntry, subjects: Mapping[str, str]) -> tuple[str, ...]:
     what = f"{entry.mt} (answer)" if entry.mt and entry.irt else entry.mt or "-"
     state = f"{entry.state}: {entry.code}" if entry.code else entry.state
-    return (local(entry.received_at), entry.iss or "-", what, entry.op or "-", state, entry.mh or "-")
+    subject = subjects.get(entry.digest, "-")
+    return (local(entry.received_at), entry.iss or "-", what, subject, entry.op or "-", state, entry.mh or "-")

@@ -15,6 +15,7 @@ from connectors.cli.output import Grid, counted, json_option, local, show
 from connectors.cli.reasons import labels_at, withheld_text, withheld_value
 from connectors.cli.unlock import FOLDER, open_agency
 from connectors.kit.agency import Agency
+from connectors.kit.numbers import whole_number
 from connectors.kit.outbox import OutboxEntry
 from connectors.kit.send import open_draft
 from hub.protocol.errors import NotFoundError, SealError
@@ -76,7 +77,7 @@ def matrix(*, folder: Path, mh: str, as_json: bool) -> None:
 
     'opened' and 'refused' are the addressee's own signed word, checked here; 'waiting' and 'collected' are the hub's.
     """
-    labels, rows = asyncio.run(_matrix(folder, mh))
+    mh, labels, rows = asyncio.run(_matrix(folder, mh))
     states = Counter(row.state for row, _ in rows)
     summary = f"{counted(len(rows), 'addressee')}: {', '.join(f'{n} {state}' for state, n in states.most_common())}"
     grid = Grid(("addressee", "state", "since", "got", "withheld"), [_row(row, seal, labels) for row, seal in rows])
@@ -84,16 +85,17 @@ def matrix(*, folder: Path, mh: str, as_json: bool) -> None:
     show(value, summary, grid, as_json=as_json)
 
 
-async def _matrix(folder: Path, mh: str) -> tuple[list[str], list[tuple[MatrixRow, Receipt | None]]]:
-    """Return the message's labels by place, and each row with its verified receipt."""
+async def _matrix(folder: Path, mh: str) -> tuple[str, list[str], list[tuple[MatrixRow, Receipt | None]]]:
+    """Return the message's whole number, its labels by place, and each row with its verified receipt."""
     async with open_agency(folder) as agency:
+        mh = await whole_number(agency.connector, mh)
         rows = await agency.matrix(mh)
         directory = agency.connector.directory
         receipts = [
             verify_receipt(row.receipt, directory, now=None).receipt if row.receipt is not None else None
             for row in rows
         ]
-        return await _labels(agency, mh), list(zip(rows, receipts, strict=True))
+        return mh, await _labels(agency, mh), list(zip(rows, receipts, strict=True))
 
 
 async def _labels(agency: Agency, mh: str) -> list[str]:

@@ -18,6 +18,7 @@ from connectors.cli.reasons import audience_grid, audience_summary, audience_val
 from connectors.cli.unlock import FOLDER, open_agency
 from connectors.kit.agency import Agency
 from connectors.kit.audience import Audience
+from connectors.kit.numbers import whole_number
 from connectors.kit.send import Addressing, kind_of
 from hub.protocol.content import Draft, parse_draft
 from hub.protocol.errors import ContentError, JsonError, SetupError, UnreachableError
@@ -222,6 +223,8 @@ async def _each(folder: Path, drafts: _Drafts, addressing: Addressing, relation:
     unsent: list[str] = []
     label = f"{'Asking about' if outcome.dry_run else 'Sending'} {counted(len(drafts), 'message')}"
     async with open_agency(folder) as agency:
+        if relation.mh is not None:
+            relation = Relation(await whole_number(agency.connector, relation.mh), relation.verb)
         with click.progressbar(
             drafts, label=label, file=sys.stderr, hidden=len(drafts) == 1 or not sys.stderr.isatty()
         ) as waiting:

@@ -15,6 +15,7 @@ from connectors.cli.output import json_option, local, show
 from connectors.cli.reasons import sentence
 from connectors.cli.unlock import FOLDER, open_agency
 from connectors.kit.agency import Agency
+from connectors.kit.numbers import whole_number
 from connectors.kit.reading import ReadCompartment, read_draft
 from hub.protocol.content import Attachment
 from hub.protocol.errors import NotFoundError
@@ -52,6 +53,7 @@ def show_message(*, folder: Path, mh: str, as_json: bool) -> None:
 
 async def _read(folder: Path, mh: str) -> _Message:
     async with open_agency(folder) as agency:
+        mh = await whole_number(agency.connector, mh)
         try:
             read = await agency.read(mh)
         except NotFoundError:

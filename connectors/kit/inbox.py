@@ -157,6 +157,12 @@ class Inbox:
             raise NotFoundError("inbox")
         return InboxEntry(*row)
 
+    async def beginning(self, number: str) -> Sequence[str]:
+        """Return the numbers (`mh`) of messages that begin as given."""
+        sql = "SELECT mh FROM inbox WHERE state = 'opened' AND substr(mh, 1, ?) = ? LIMIT 10"
+        rows = await self._store.run(lambda db: db.execute(sql, (len(number), number)).fetchall())
+        return [row["mh"] for row in rows]
+
     async def has_opened(self, mh: str) -> bool:
         """Return whether a copy of this message was opened."""
         sql = "SELECT 1 FROM inbox WHERE mh = ? AND state = 'opened'"

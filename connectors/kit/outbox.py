@@ -127,6 +127,12 @@ class Outbox:
             raise NotFoundError("outbox")
         return OutboxEntry(*row)
 
+    async def beginning(self, number: str) -> Sequence[str]:
+        """Return the numbers (`mh`) of messages that begin as given."""
+        sql = "SELECT mh FROM outbox WHERE substr(mh, 1, ?) = ? LIMIT 10"
+        rows = await self._store.run(lambda db: db.execute(sql, (len(number), number)).fetchall())
+        return [row["mh"] for row in rows]
+
     async def unfinished(self) -> Sequence[str]:
         """Return the identifiers that are neither accepted nor refused, oldest first."""
         sql = "SELECT id FROM outbox WHERE state IN ('waiting', 'sealed') ORDER BY place"

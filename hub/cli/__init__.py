@@ -9,11 +9,14 @@ import sys
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final, cast
 
 import click
 
+from hub.cli.words import prepare
+from hub.host.contexts import contexts_file, folder_of, read_contexts
 from hub.protocol.errors import (
     DeniedError,
     DirectoryError,
@@ -31,6 +34,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "exchange": ("hub.cli.exchange:exchange", "Create an exchange and keep its directory and policies."),
         "partner": ("hub.cli.partner:partner", "Enrol partners, suspend them, revoke keys."),
+        "completion": ("hub.cli.completion:completion", "Let a shell complete commands."),
+        "context": ("hub.cli.context:context", "Name folders, so that commands may leave them out."),
         "doctor": ("hub.cli.doctor:doctor", "Look at everything that must be right, and how to mend it."),
         "hub": ("hub.cli.serve:hub", "Run a hub."),
         "verify": ("hub.cli.verify:verify", "Check an evidence file, offline."),
@@ -77,6 +82,15 @@ class _Commands(click.Group):
         module, _, name = entry[0].partition(":")
         return cast("click.Command", getattr(import_module(module), name))
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and make its words into those that it takes (`words.py`)."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is None or name is None or ctx.resilient_parsing:
+            return name, command, rest
+        return name, command, prepare(command, name, rest, lambda wanted: _folder(ctx, wanted))
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in sorted(self._table().items())])
@@ -84,11 +98,29 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="valise", message="valise %(version)s")
-def valise() -> None:
-    """Exchange warnings between customs, police and liaison offices through a hub that cannot read them.
+@click.option("--context", envvar="VALISE_CONTEXT", metavar="NAME", help="The context whose folder is meant.")
+def valise(context: str | None) -> None:
+    r"""Exchange warnings between customs, police and liaison offices through a hub that cannot read them.
 
-    Start with `valise demo`: it plays a whole exercise on this machine in about a minute.
+    Start with `valise demo`: it plays a whole exercise on this machine in about a minute. Where a command takes FOLDER,
+    it takes `@name` of a context, too, and left out it is the current context (`valise context --help`).
+
+    \b
+    Exit codes: 0 done; 1 a file, setting or value is wrong; 2 not a command line of ours; 3 denied by policy;
+    4 not found; 5 the hub cannot be reached; 6 a signature, message, log, directory or evidence does not hold;
+    130 interrupted.
     """
+
+
+def _folder(ctx: click.Context, name: str | None) -> Path | None:
+    """Return the folder of a context, or of the current one; None where there is none.
+
+    Raises:
+        SetupError: there is none of that name.
+    """
+    contexts = read_contexts(contexts_file())
+    wanted = name if name is not None else ctx.params.get("context") or contexts.current
+    return None if wanted is None else folder_of(contexts, wanted)
 
 
 def main() -> None:

@@ -650,6 +650,13 @@ class ContentCodingError(ExchangeError):
     sentence = "The hub takes no compressed bodies; send the body as it is."
 
 
+class AmbiguousNumberError(ExchangeError):
+    """Several messages' numbers begin as given."""
+
+    code = "exchange/ambiguous-number"
+    sentence = "Several messages have numbers that begin like this; give more characters of the one that is meant."
+
+
 class NotReadyError(ExchangeError):
     """The hub cannot accept a message now, and knows why."""
 

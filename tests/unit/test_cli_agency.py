@@ -38,6 +38,7 @@ from hub.protocol.errors import (
     ContentError,
     DeniedError,
     JsonError,
+    NotFoundError,
     SetupError,
     UnreachableError,
     ValiseError,
@@ -364,6 +365,9 @@ class FakeAgency:
         self.asked.append(("answer", {"mh": mh, **given}))
         return type("Sent", (), {"mh": MH})()
 
+    async def read(self, mh: str) -> Any:
+        raise NotFoundError(mh)
+
     async def receive_once(self, *, wait: int = 0) -> Received:
         if self.hub_is_away:
             raise UnreachableError(str(wait))
@@ -468,6 +472,7 @@ def test_feedback_goes_into_the_thread(tmp_path: Path, agency: FakeAgency) -> No
 def test_the_inbox_lists_and_tells_what_is_missing(tmp_path: Path, agency: FakeAgency) -> None:
     value = value_of(invoke(inbox, tmp_path, "--json"))
     assert value["messages"][0]["mh"] == MH
+    assert value["messages"][0]["subject"] is None, "what cannot be read any longer is not told"
     assert value["missing"] == {"de-customs": [[3, 4]]}
     agency.hub_is_away = True
     result = invoke(inbox, tmp_path)
