@@ -52,14 +52,13 @@ class Watched:
     """What is looked at of one hub, besides its store.
 
     `expires` is when its directory must have been refreshed, `certificate_ends` when its own TLS certificate ends (both
-    Unix seconds, or None), and `store_fault` what is wrong with the store's writer, or nothing.
+    Unix seconds, or None).
     """
 
     exchange: Exchange
     keyring: Keyring
     expires: Callable[[], int | None] = lambda: None
     certificate_ends: Callable[[], int | None] = lambda: None
-    store_fault: Callable[[], str | None] = lambda: None
 
 
 class _Gauges:
@@ -129,7 +128,6 @@ async def watch(app: web.Application, settings: HubSettings, watched: Watched) -
         folder=settings.database.parent,
         floor=settings.disk_floor_mib * _MIB,
         certificate_ends=watched.certificate_ends,
-        store_fault=watched.store_fault,
     )
     clocks, registry = Clocks(), process_registry()
     health = Health(watched.exchange, around, clocks)

@@ -55,14 +55,12 @@ class Surroundings:
         folder: where the store is, and how many bytes must be free there.
         floor: in bytes.
         certificate_ends: when the hub's own TLS certificate ends (Unix seconds), if it has one.
-        store_fault: what is wrong with the store's writer, or nothing.
     """
 
     keyring: Keyring | None = None
     folder: Path | None = None
     floor: int = 0
     certificate_ends: Callable[[], int | None] = lambda: None
-    store_fault: Callable[[], str | None] = lambda: None
 
 
 class Clocks:
@@ -162,10 +160,8 @@ class Health:
             yield Reason("hub/disk-low", "The disk of the store is nearly full.")
 
     async def _look_at_store(self) -> list[Reason]:
-        fault = self._around.store_fault()
-        if fault is not None:
-            return [Reason("store/failed", fault)]
         try:
+            self._exchange.store.check_writing()
             async with asyncio.timeout(_PATIENCE):
                 await self._exchange.store.log_size()
         except ValiseError as error:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from hub.protocol.errors import ValiseError
 from hub.protocol.operation import VerifiedOperation
 from hub.protocol.receipt import VerifiedReceipt
 from hub.protocol.release import ReleasedCopy
@@ -143,6 +144,19 @@ class Record(Protocol):
             ReplayError: (iss, jti) is taken by another message.
             DecisionChainError: a copy is of another message, twice for one addressee, or without its decision.
             StoreError: the write may or may not have been kept.
+        """
+
+    async def commit_many(self, acceptances: Sequence[Acceptance]) -> list[bytes | ValiseError]:
+        """Commit several messages in the order given, each as `commit` would; return what it returns or raises.
+
+        One that fails does not touch the others. They may share a transaction.
+        """
+
+    def check_writing(self) -> None:
+        """Check that what writes is at work.
+
+        Raises:
+            StoreStoppedError: it has ended, and no write will succeed any more.
         """
 
     async def add_receipt(self, verified: VerifiedReceipt) -> None:

@@ -725,6 +725,20 @@ class StoreLockedError(StoreError):
     sentence = "Another program holds the store; end it or wait for it, then send the same again."
 
 
+class StoreInUseError(StoreError):
+    """Another hub runs on the same store; two would sign two logs."""
+
+    code = "store/in-use"
+    sentence = "A hub runs on this store already; end it before you start another."
+
+
+class StoreStoppedError(StoreError):
+    """What writes the store has ended; nothing can be made durable until the program is started again."""
+
+    code = "store/stopped"
+    sentence = "The hub can no longer write its store; its operator must start it again, then send the same again."
+
+
 class StoreCorruptError(StoreError):
     """What is on disk is not a store, or is damaged."""
 

@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, TypeVar
 from pydantic import Field
 
 from hub.protocol.directory import Directory
-from hub.protocol.encoding import decode_b64url, encode_b64url, lp
+from hub.protocol.encoding import decode_b64url, encode_all_b64url, encode_b64url, lp
 from hub.protocol.envelope import Proven
 from hub.protocol.errors import (
     BadSignatureError,
@@ -121,6 +121,11 @@ class Batch:
         #: The bytes to sign; kept with the commit, so that signing again after a crash gives the same signature.
         self.payload: Final = write_json({"v": 1, "fed": federation, "hub": hub, "iat": at, "n": size, "root": root})
 
+    @property
+    def nodes(self) -> bytes:
+        """All levels of the tree one after the other, leaves first; `path_in_nodes` reads them."""
+        return b"".join(node for level in self._levels for node in level)
+
     def path(self, index: int) -> list[bytes]:
         """Return the path of one statement."""
         return path_in(self._levels, index)
@@ -131,9 +136,19 @@ class Batch:
         return write_proven(typ, payload, index, self.path(index), batch_jws)
 
 
+def path_in_nodes(nodes: bytes, index: int) -> list[bytes]:
+    """Return the path of one statement in the kept nodes of a batch; its tree has a power of two of leaves."""
+    path, start, width = list[bytes](), 0, (len(nodes) // DIGEST + 1) // 2
+    while width > 1:
+        at = (start + (index ^ 1)) * DIGEST
+        path.append(nodes[at : at + DIGEST])
+        start, width, index = start + width, width // 2, index >> 1
+    return path
+
+
 def write_proven(typ: str, payload: bytes, index: int, path: Sequence[bytes], batch_jws: str) -> bytes:
     """Return a statement with its path to a signed batch, as the JSON of `Proven`."""
-    nodes = [encode_b64url(node) for node in path]
+    nodes = encode_all_b64url(path)
     return write_json({"t": typ, "p": encode_b64url(payload), "i": index, "path": nodes, "b": batch_jws})
 
 

@@ -7,7 +7,7 @@ a message or a receipt makes (`writes.py`), nor who waits for a transaction (`wr
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -16,10 +16,12 @@ from typing import Final
 from hub.protocol.errors import StoreError, ValiseError
 from hub.protocol.hazmat import random_bytes
 from hub.protocol.merkle import leaf_hash
-from hub.protocol.statements import Batch
+from hub.protocol.statements import DECISION_TYP, Batch
 from hub.store.log import growing_tree, save_tree
-from hub.store.queries import TYP_OF, Queries
-from hub.store.schema import BODIES, places_in
+from hub.store.packing import Item, cut, pack_alike, pack_all, pack_items, pack_numbers
+from hub.store.queries import Queries
+from hub.store.runs import TYP_OF
+from hub.store.schema import BODIES, PAGE, RUNS, places_in
 from hub.tlog.entry import SALT, commit, write_entry
 from hub.tlog.tree import GrowingTree
 
@@ -33,19 +35,30 @@ class Mailbox:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A row of `entries` before its batch is known; `place` is that of a statement in the batch."""
+class Run:
+    """A row of `entries` before its batch is known: entries of one message, and what goes with each.
 
-    number: int
-    kind: str
-    salt: bytes
-    payload: bytes
-    commitment: bytes
+    `place` is the first one's in the batch, None when they are no statements. `columns` are the packed columns from
+    `concerned` on.
+    """
+
+    first: int
     message: int
-    partner: int | None
+    kind: str
     place: int | None
-    inputs: bytes | None
-    explanation: bytes | None
+    columns: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """An entry that is to be recorded. Only decisions have inputs and an explanation; only copies a number."""
+
+    payload: bytes
+    concerned: str = ""
+    released: int = 0
+    number: int = 0
+    inputs: bytes = b""
+    explanation: bytes = b""
 
 
 @dataclass(slots=True)
@@ -58,9 +71,8 @@ class Group:
 
     at: int
     statements: list[tuple[str, bytes]] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    deliveries: list[tuple[int, int, str]] = field(default_factory=list)
-    mail: list[tuple[int, bool, int, int, int, bytes | None]] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    mail: dict[tuple[int, bool], list[Item]] = field(default_factory=dict)
     accepts: dict[str, int] = field(default_factory=dict)
     taken: Counter[tuple[int, int]] = field(default_factory=Counter)
     rung: set[str] = field(default_factory=set)
@@ -75,8 +87,8 @@ class Group:
 class Ledger:
     """The writing connection and what it must remember between transactions; for one thread.
 
-    What it remembers (mailbox numbers, the edge of the log's tree) is read again after a transaction that failed, and
-    after another process wrote.
+    What it remembers (mailbox numbers, the edge of the log's tree) is read again after a transaction that failed;
+    nobody else writes, because the store is held by one process (`lock.py`).
     """
 
     def __init__(
@@ -94,7 +106,7 @@ class Ledger:
         self._sign: Final = sign_batch
         self._clock: Final = clock
         self.queries: Final = Queries(db, sign_batch)
-        self._version: int | None = None
+        self._remembers = False
         self.boxes: dict[str, Mailbox] = {}
         self._tree = GrowingTree()
         self.group = Group(at=0)
@@ -103,22 +115,18 @@ class Ledger:
         """Begin a transaction whose commit waits for the disk; what is remembered is right afterwards."""
         self.db.execute("PRAGMA synchronous = FULL")
         self.db.execute("BEGIN IMMEDIATE")
-        (version,) = self.db.execute("PRAGMA data_version").fetchone()
-        if version != self._version:
+        if not self._remembers:
             rows = self.db.execute("SELECT code, id, last FROM partners")
             self.boxes = {code: Mailbox(number, last) for code, number, last in rows}
             self._tree = growing_tree(self.db)
-            self._version = version
+            self._remembers = True
         self.group = Group(at=self._clock())
 
     def commit(self) -> set[str]:
         """Write what was gathered, make it durable, then sign its batch; return the partners that mail waits for."""
         group = self.group
         self._write_entries(group)
-        self.db.executemany("INSERT INTO deliveries (decision, released, state) VALUES (?, ?, ?)", group.deliveries)
-        self.db.executemany(
-            "INSERT INTO mail (partner, routine, seq, entry, released, part) VALUES (?, ?, ?, ?, ?, ?)", group.mail
-        )
+        self._write_mail(group)
         boxes = [self.box(partner) for partner in group.rung]
         self.db.executemany("UPDATE partners SET last = ? WHERE id = ?", [(box.last, box.id) for box in boxes])
         save_tree(self.db, self._tree)
@@ -129,7 +137,7 @@ class Ledger:
 
     def roll_back(self) -> None:
         """Leave nothing of a transaction that failed, and remember nothing of it."""
-        self._version = None
+        self._remembers = False
         if self.db.in_transaction:
             self.db.execute("ROLLBACK")
 
@@ -158,26 +166,23 @@ class Ledger:
         batch = None
         if group.statements:
             group.batch = Batch(group.statements, federation=self._federation, hub=self._hub, at=group.at)
-            batch = self.db.execute("INSERT INTO batches (payload) VALUES (?)", (group.batch.payload,)).lastrowid
+            sql = "INSERT INTO batches (payload, nodes) VALUES (?, ?)"
+            batch = self.db.execute(sql, (group.batch.payload, group.batch.nodes)).lastrowid
         self.db.executemany(
-            "INSERT INTO entries (number, kind, salt, payload, commitment, message, partner, batch, place, path, "
-            "inputs, explanation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                (
-                    entry.number,
-                    entry.kind,
-                    entry.salt,
-                    entry.payload,
-                    entry.commitment,
-                    entry.message,
-                    entry.partner,
-                    None if entry.place is None else batch,
-                    entry.place,
-                    None if group.batch is None or entry.place is None else b"".join(group.batch.path(entry.place)),
-                    entry.inputs,
-                    entry.explanation,
-                )
-                for entry in group.entries
+                (run.first, run.message, run.kind, None if run.place is None else batch, run.place, *run.columns)
+                for run in group.runs
+            ),
+        )
+
+    def _write_mail(self, group: Group) -> None:
+        self.db.executemany(
+            "INSERT INTO mail (partner, routine, number, items) VALUES (?, ?, ?, ?)",
+            (
+                (partner, routine, items[at].number, pack_items(items[at : at + PAGE]))
+                for (partner, routine), items in group.mail.items()
+                for at in range(0, len(items), PAGE)
             ),
         )
 
@@ -193,28 +198,43 @@ class Ledger:
                 numbers = [(message * BODIES + place,) for place in places_in(unneeded)]
                 self.db.executemany("DELETE FROM bodies WHERE id = ?", numbers)
                 self.db.execute("DELETE FROM needs WHERE message = ? AND copies = 0", (message,))
+            if not any(copies for _, copies in needs):
+                self.db.execute(
+                    "DELETE FROM parts WHERE id BETWEEN ? AND ?", (message * RUNS, message * RUNS + RUNS - 1)
+                )
 
-    def append(
-        self,
-        kind: str,
-        payload: bytes,
-        message: int,
-        partner: int | None = None,
-        *,
-        inputs: bytes | None = None,
-        explanation: bytes | None = None,
-    ) -> Entry:
-        """Append an entry to the record and its commitment to the log; a statement also joins the batch."""
-        place, group = None, self.group
+    def append(self, kind: str, message: int, entries: Sequence[Fresh]) -> Run:
+        """Append a run of entries to the record and their commitments to the log; statements also join the batch.
+
+        Args:
+            kind: of the first entry; those after it are decisions.
+            message: the row of the message that they are about.
+            entries: at least one and at most `RUN`.
+        """
+        place, statements = None, self.group.statements
         if kind in TYP_OF:
-            place = len(group.statements)
-            group.statements.append((TYP_OF[kind], payload))
-        salt = random_bytes(SALT)
-        commitment = commit(salt, payload)
-        number = self._tree.append(leaf_hash(write_entry(kind, commitment)))
-        entry = Entry(number, kind, salt, payload, commitment, message, partner, place, inputs, explanation)
-        group.entries.append(entry)
-        return entry
+            place = len(statements)
+            statements.append((TYP_OF[kind], entries[0].payload))
+            statements += [(DECISION_TYP, entry.payload) for entry in entries[1:]]
+        salts = cut(random_bytes(SALT * len(entries)), SALT)
+        commitments = [commit(salt, entry.payload) for salt, entry in zip(salts, entries, strict=True)]
+        first, *_ = [
+            self._tree.append(leaf_hash(write_entry("decision" if offset else kind, commitment)))
+            for offset, commitment in enumerate(commitments)
+        ]
+        columns = (
+            pack_all([entry.concerned.encode() for entry in entries]),
+            pack_numbers([entry.released for entry in entries]),
+            pack_numbers([entry.number for entry in entries]),
+            b"".join(commitments),
+            b"".join(salts),
+            pack_all([entry.payload for entry in entries]),
+            pack_alike([entry.inputs for entry in entries]),
+            pack_all([entry.explanation for entry in entries]),
+        )
+        run = Run(first, message, kind, place, columns)
+        self.group.runs.append(run)
+        return run
 
     def box(self, partner: str) -> Mailbox:
         """Return a partner's mailbox; it is made when the partner is first heard of."""
@@ -224,9 +244,13 @@ class Ledger:
             box = self.boxes[partner] = Mailbox(number or 0, 0)
         return box
 
-    def post(self, partner: str, *, routine: bool, entry: int, released: int, part: bytes | None) -> None:
-        """Put a copy, or a receipt (no `part`), into a mailbox under the next number."""
+    def number(self, partner: str) -> int:
+        """Return the next number of a partner's mailbox."""
         box = self.box(partner)
         box.last += 1
-        self.group.mail.append((box.id, routine, box.last, entry, released, part))
+        return box.last
+
+    def post(self, partner: str, item: Item, *, routine: bool) -> None:
+        """Put a copy or a receipt into a mailbox, under a number that was just given out."""
+        self.group.mail.setdefault((self.box(partner).id, routine), []).append(item)
         self.group.rung.add(partner)

@@ -7,6 +7,9 @@ import sqlite3
 from functools import partial
 
 from hub.protocol.errors import LogRangeError, StoreCorruptError
+from hub.protocol.hazmat import DIGEST
+from hub.store.packing import cut
+from hub.store.schema import RUN
 from hub.tlog.entry import write_entry
 from hub.tlog.tiles import WIDTH, write_bundle
 from hub.tlog.tree import GrowingTree, TreeView
@@ -14,8 +17,10 @@ from hub.tlog.tree import GrowingTree, TreeView
 
 def size_of(db: sqlite3.Connection) -> int:
     """Return the number of entries."""
-    (last,) = db.execute("SELECT max(number) FROM entries").fetchone()
-    return 0 if last is None else last + 1
+    row = db.execute(
+        "SELECT first + length(commitments) / ? FROM entries ORDER BY first DESC LIMIT 1", (DIGEST,)
+    ).fetchone()
+    return row[0] if row else 0
 
 
 def growing_tree(db: sqlite3.Connection) -> GrowingTree:
@@ -53,8 +58,17 @@ def entry_bundle(db: sqlite3.Connection, number: int, width: int) -> bytes:
     first = number * WIDTH
     if not 0 < width <= WIDTH or not 0 <= first <= size_of(db) - width:
         raise LogRangeError(f"entries {number}.{width}")
-    sql = "SELECT kind, commitment FROM entries WHERE number >= ? ORDER BY number LIMIT ?"
-    return write_bundle(write_entry(*row) for row in db.execute(sql, (first, width)))
+    rows = db.execute(
+        "SELECT first, kind, commitments FROM entries WHERE first > ? AND first < ? ORDER BY first",
+        (first - RUN, first + width),
+    )
+    entries = (
+        write_entry("decision" if offset else kind, commitment)
+        for start, kind, commitments in rows
+        for offset, commitment in enumerate(cut(commitments, DIGEST))
+        if first <= start + offset < first + width
+    )
+    return write_bundle(entries)
 
 
 def _read_tile(db: sqlite3.Connection, level: int, number: int) -> tuple[int, bytes] | None:

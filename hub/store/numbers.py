@@ -28,9 +28,10 @@ from hub.host.metrics import (
 )
 from hub.protocol.encoding import decode_b64url
 from hub.store.log import size_of
+from hub.store.packing import ITEM, Item, unpack_all, unpack_items
 from hub.store.schema import typed_errors
 
-_AT_ONCE: Final = 20_000  # entries counted at one look; what is more is counted at the next
+_AT_ONCE: Final = 5_000  # runs of entries counted at one look; what is more is counted at the next
 _SYNCHRONOUS: Final = ("OFF", "NORMAL", "FULL", "EXTRA")  # PRAGMA synchronous
 
 
@@ -80,14 +81,17 @@ class Numbers:
         yield from self._sizes()
 
     def _count(self, db: sqlite3.Connection) -> None:
-        sql = "SELECT number, kind, payload FROM entries WHERE number >= ? ORDER BY number LIMIT ?"
-        for number, kind, payload in db.execute(sql, (self._next, _AT_ONCE)):
+        sql = "SELECT first, kind, payloads FROM entries WHERE first >= ? ORDER BY first LIMIT ?"
+        for first, kind, column in db.execute(sql, (self._next, _AT_ONCE)):
+            payloads = unpack_all(column)
             self._counts[ENTRIES, kind] += 1
-            if kind == "decision":
+            decisions = payloads if kind == "decision" else payloads[1:]
+            self._counts[ENTRIES, "decision"] += len(payloads) - 1
+            for payload in decisions:
                 self._count_decision(json.loads(payload))
-            elif kind == "receipt":
-                self._counts[RECEIPTS, _claims(payload)["state"]] += 1
-            self._next = number + 1
+            if kind == "receipt":
+                self._counts[RECEIPTS, _claims(payloads[0])["state"]] += 1
+            self._next = first + len(payloads)
 
     def _count_decision(self, decision: dict[str, Any]) -> None:
         self._counts[DECISIONS, "released" if decision["rel"] else "withheld"] += 1
@@ -103,19 +107,25 @@ class Numbers:
 def _mailboxes(db: sqlite3.Connection, now: int) -> Iterator[Sample]:
     """Yield how many items wait for each partner, and since when."""
     waiting = dict.fromkeys((code for (code,) in db.execute("SELECT code FROM partners")), (0, 0))
-    sql = "SELECT code, count(*), min(entry) FROM mail JOIN partners ON partners.id = partner GROUP BY partner"
-    for code, count, first in db.execute(sql):
-        waiting[code] = (count, max(0, now - _time_of(db, first)))
+    sql = (
+        "SELECT code, sum(length(items)) / ?, min(number), items FROM mail JOIN partners ON partners.id = partner "
+        "GROUP BY partner, routine"
+    )  # the row with the least number gives the items (sqlite.org/lang_select.html, bare columns)
+    for code, count, _, items in db.execute(sql, (ITEM,)):
+        before, age = waiting[code]
+        waiting[code] = (before + count, max(age, now - _time_of(db, unpack_items(items)[0])))
     for code, (count, age) in waiting.items():
         yield Sample(WAITING, count, (code,))
         yield Sample(OLDEST, age, (code,))
 
 
-def _time_of(db: sqlite3.Connection, number: int) -> int:
-    """Return when an entry was recorded: a receipt about when it was signed, a copy when its message was accepted."""
-    sql = "SELECT kind, payload, accepted_at FROM entries JOIN messages ON messages.id = message WHERE number = ?"
-    kind, payload, accepted_at = db.execute(sql, (number,)).fetchone()
-    return int(_claims(payload)["iat"] if kind == "receipt" else accepted_at)
+def _time_of(db: sqlite3.Connection, item: Item) -> int:
+    """Return when an item was recorded: a receipt about when it was signed, a copy when its message was accepted."""
+    if item.released:
+        (at,) = db.execute("SELECT accepted_at FROM messages WHERE id = ?", (item.message,)).fetchone()
+        return int(at)
+    (payloads,) = db.execute("SELECT payloads FROM entries WHERE first = ?", (item.first,)).fetchone()
+    return int(_claims(unpack_all(payloads)[item.offset])["iat"])
 
 
 def _claims(jws: bytes) -> dict[str, Any]:

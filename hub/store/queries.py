@@ -5,24 +5,18 @@ Not for: writing (`ledger.py`) or the log's tree (`log.py`). Implements `docs/pr
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from types import MappingProxyType
 from typing import Final
 
-from hub.broker.ports import Delivery, KnownMessage, MailCopy, MailItem, MailReceipt, RecordedEntry
-from hub.protocol.hazmat import DIGEST
+from hub.broker.ports import Delivery, DeliveryState, KnownMessage, RecordedEntry
 from hub.protocol.jws import parse_jws
 from hub.protocol.operation import OPERATION_TYP, Operation, VerifiedOperation
-from hub.protocol.statements import ACCEPT_TYP, DECISION_TYP, write_proven
 from hub.protocol.subscription import SUBSCRIPTION_TYP, Subscription, VerifiedSubscription
 from hub.protocol.wire import parse_wire
-from hub.store.schema import BODIES, cids_in, places_in
-
-TYP_OF: Final = MappingProxyType({"accept": ACCEPT_TYP, "decision": DECISION_TYP})  # the entries that are statements
-_MAX_ANSWER: Final = 16 * 1024 * 1024  # bytes of ciphertext read at once for one mailbox; one copy may have 32 MiB
+from hub.store.mailbox import MailReader
+from hub.store.runs import KeptRun, Runs
+from hub.store.schema import cids_in
 
 _MESSAGE: Final = "mh, iss, kid, seq, thread, irt, operation, marks, manifest, accepted_at"
-_Way = tuple[int | None, bytes | None, str | None, bytes | None]  # place, path, signature, signed payload
-_ENTRY: Final = "number, kind, salt, entries.payload, place, path, jws, batches.payload"
 
 
 class Queries:
@@ -30,7 +24,8 @@ class Queries:
 
     def __init__(self, db: sqlite3.Connection, sign_batch: Callable[[bytes], str]) -> None:
         self.db: Final = db
-        self._sign: Final = sign_batch
+        self.runs: Final = Runs(db, sign_batch)
+        self.mail: Final = MailReader(db, self.runs)
 
     def find(self, mh: str) -> KnownMessage | None:
         """Return an accepted message by its digest."""
@@ -56,92 +51,72 @@ class Queries:
 
     def entries_of(self, mh: str) -> Sequence[tuple[str | None, RecordedEntry]]:
         """Return all entries about a message, oldest first, each with the addressee that it concerns."""
-        rows = self.db.execute(
-            f"SELECT code, {_ENTRY} FROM entries LEFT JOIN batches ON batches.id = batch "  # noqa: S608 - constants
-            "LEFT JOIN partners ON partners.id = partner "
-            "WHERE message = (SELECT id FROM messages WHERE mh = ?) ORDER BY number",
-            (mh,),
-        )
-        return [(code, self._recorded(*row)) for code, *row in rows]
+        return [
+            (concerned or None, run.entry(offset))
+            for run in self._runs_about(mh)
+            for offset, concerned in enumerate(run.concerned)
+        ]
+
+    def _runs_about(self, mh: str) -> list[KeptRun]:
+        row = self.db.execute("SELECT id FROM messages WHERE mh = ?", (mh,)).fetchone()
+        return self.runs.of(row[0]) if row else []
 
     def accept_of(self, message: int) -> bytes:
         """Return the proven accept of a message by its row."""
-        row = self.db.execute(
-            f"SELECT {_ENTRY} FROM entries JOIN batches ON batches.id = batch "  # noqa: S608 - constants
-            "WHERE message = ? AND partner IS NULL AND kind = 'accept'",
-            (message,),
-        ).fetchone()
-        return self._recorded(*row).proven
+        return self.runs.of(message)[0].proven(0)
 
-    def _recorded(self, number: int, kind: str, salt: bytes, payload: bytes, *way: *_Way) -> RecordedEntry:
-        return RecordedEntry(number, kind, salt, payload, self._proven(kind, payload, way))
-
-    def _proven(self, kind: str, payload: bytes, way: _Way) -> bytes:
-        """Return a statement with its way to the signed root, as `Batch.prove` writes it; nothing for the others."""
-        place, path, jws, batch = way
-        if place is None or path is None or batch is None:
-            return b""
-        nodes = [path[start : start + DIGEST] for start in range(0, len(path), DIGEST)]
-        return write_proven(TYP_OF[kind], payload, place, nodes, jws or self._sign(batch))
+    def decision_for(self, message: int, to: str) -> tuple[KeptRun, int] | None:
+        """Return the latest decision of a message, by its row, for one addressee: its run and its place there."""
+        found = None
+        for run in self.runs.of(message):
+            if run.batch is not None and to in run.concerned:
+                found = run, run.concerned.index(to)
+        return found
 
     def inputs_of(self, mh: str, to: str) -> bytes | None:
         """Return the inputs of the latest decision for one addressee."""
-        row = self.db.execute(
-            "SELECT inputs FROM entries WHERE message = (SELECT id FROM messages WHERE mh = ?) "
-            "AND partner = (SELECT id FROM partners WHERE code = ?) AND kind = 'decision' ORDER BY number DESC LIMIT 1",
-            (mh, to),
-        ).fetchone()
-        return row[0] if row else None
+        row = self.db.execute("SELECT id FROM messages WHERE mh = ?", (mh,)).fetchone()
+        found = self.decision_for(row[0], to) if row else None
+        return found[0].inputs[found[1]] if found else None
 
     def deliveries(self, mh: str) -> Sequence[Delivery]:
         """Return the delivery matrix of a message, by addressee."""
-        rows = self.db.execute(
-            "SELECT code, released, state, collected_at, receipts.payload, entries.explanation "
-            "FROM entries JOIN deliveries ON decision = entries.number JOIN partners ON partners.id = entries.partner "
-            "LEFT JOIN entries AS receipts ON receipts.number = receipt "
-            "WHERE entries.message = (SELECT id FROM messages WHERE mh = ?) ORDER BY code",
-            (mh,),
-        )
-        return [
-            Delivery(to, cids_in(released), state, at, receipt and receipt.decode("ascii"), explanation)
-            for to, released, state, at, receipt, explanation in rows
-        ]
+        row = self.db.execute("SELECT id FROM messages WHERE mh = ?", (mh,)).fetchone()
+        if row is None:
+            return []
+        runs = self.runs.of(row[0])
+        receipts = self._receipts_about(row[0], runs)
+        decided = {
+            to: (run, offset) for run in runs if run.batch is not None for offset, to in enumerate(run.concerned) if to
+        }
+        return [self._delivery(to, *decided[to], receipts.get(to)) for to in sorted(decided)]
 
-    def waiting(self, partner: str, limit: int) -> Sequence[MailItem]:
-        """Return what waits for a partner, urgent first, as far as it fits into one answer."""
-        rows = self.db.execute(
-            "SELECT mail.seq, released, part, messages.id, mh, manifest, second, "
-            "kind, entries.payload, place, path, jws, batches.payload "
-            "FROM mail JOIN entries ON number = entry JOIN messages ON messages.id = message "
-            "LEFT JOIN batches ON batches.id = batch "
-            "WHERE mail.partner = (SELECT id FROM partners WHERE code = ?) ORDER BY routine, mail.seq LIMIT ?",
-            (partner, limit),
-        )
-        items: list[MailItem] = []
-        size = 0
-        for seq, released, part, message, mh, manifest, second, kind, payload, *way in rows:
-            if part is None:
-                items.append(MailReceipt(seq, mh, payload.decode("ascii")))
-                continue
-            disclosures, blobs = self._bodies(message, released)
-            size += sum(map(len, blobs))
-            if items and size > _MAX_ANSWER:
-                break
-            decision = self._proven(kind, payload, way)
-            items.append(MailCopy(seq, mh, manifest, second, disclosures, part, decision, blobs))
-        return items
+    def _receipts_about(self, message: int, runs: Sequence[KeptRun]) -> dict[str, tuple[DeliveryState, str]]:
+        """Return the receipt that counts of each addressee: the last one, but none after one that says `opened`."""
+        texts = {run.first: run.payloads[0].decode("ascii") for run in runs if run.kind == "receipt"}
+        found: dict[str, tuple[DeliveryState, str]] = {}
+        sql = "SELECT iss, state, entry FROM receipts WHERE message = ? ORDER BY entry"
+        for iss, state, entry in self.db.execute(sql, (message,)):
+            if iss not in found or found[iss][0] != "opened":
+                found[iss] = state, texts[entry]
+        return found
 
-    def _bodies(self, message: int, released: int) -> tuple[tuple[str, ...], tuple[bytes, ...]]:
-        numbers = [message * BODIES + place for place in places_in(released)]
-        rows = [
-            self.db.execute("SELECT disclosure, blob FROM bodies WHERE id = ?", (one,)).fetchone() for one in numbers
-        ]
-        return tuple(row[0] for row in rows), tuple(row[1] for row in rows)
+    def _delivery(self, to: str, run: KeptRun, offset: int, receipt: tuple[DeliveryState, str] | None) -> Delivery:
+        released, explanation = run.released[offset], run.explanations[offset]
+        if not released:
+            return Delivery(to, (), "withheld", None, None, explanation)
+        at = self._collected_at(to, run.numbers[offset])
+        state, text = receipt or ("waiting" if at is None else "collected", None)
+        return Delivery(to, cids_in(released), state, at, text, explanation)
 
-    def has_mail(self, partner: str) -> bool:
-        """Return whether anything waits for a partner."""
-        sql = "SELECT EXISTS (SELECT * FROM mail WHERE partner = (SELECT id FROM partners WHERE code = ?))"
-        return bool(self.db.execute(sql, (partner,)).fetchone()[0])
+    def _collected_at(self, partner: str, number: int) -> int | None:
+        """Return when an item was taken out of a mailbox."""
+        row = self.db.execute(
+            "SELECT last, at FROM collected WHERE partner = (SELECT id FROM partners WHERE code = ?) AND first <= ? "
+            "ORDER BY first DESC LIMIT 1",
+            (partner, number),
+        ).fetchone()
+        return row[1] if row and number <= row[0] else None
 
     def operation(self, name: str) -> VerifiedOperation | None:
         """Return one operation."""

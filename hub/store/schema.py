@@ -27,6 +27,9 @@ _WAL_PAGES: Final = 2_048  # pages (32 MiB) between checkpoints; every checkpoin
 _CACHE: Final = 16_384  # KiB of pages in memory, for each connection
 
 BODIES: Final = 32  # numbers of `bodies` set aside for a message; never fewer than MAX_COMPARTMENTS
+RUN: Final = 16  # entries of one row: few enough to read one of them fast, many enough that rows do not count
+RUNS: Final = 128  # numbers of `parts` set aside for a message: 1,024 addressees and the accept take 65 runs
+PAGE: Final = 64  # items of one row of `mail`: what one answer takes, so that confirming it deletes whole rows
 
 TABLES: Final = """
 CREATE TABLE partners (       -- `last` is the highest number given out in the partner's mailbox
@@ -58,60 +61,66 @@ CREATE INDEX messages_of_operation ON messages (iss, operation, id) WHERE operat
 CREATE TABLE batches (        -- `jws` follows its payload by one commit: signed only after that is durable
   id INTEGER PRIMARY KEY,
   payload BLOB NOT NULL,
+  nodes BLOB NOT NULL,                -- all levels of the batch's tree, leaves first
   jws TEXT
 ) STRICT;
 CREATE UNIQUE INDEX batches_unsigned ON batches (id) WHERE jws IS NULL;
 
-CREATE TABLE entries (        -- the record; `number` is the index in the log
-  number INTEGER PRIMARY KEY,
-  kind TEXT NOT NULL,
-  salt BLOB NOT NULL,
-  payload BLOB NOT NULL,
-  commitment BLOB NOT NULL,           -- to salt and payload: all that the log shows
+CREATE TABLE entries (        -- the record in runs of at most RUN entries; each BLOB has one value for every entry
+  first INTEGER PRIMARY KEY,          -- index in the log of the run's first entry
   message INTEGER NOT NULL REFERENCES messages,
-  partner INTEGER REFERENCES partners,
-  batch INTEGER REFERENCES batches,   -- a statement of ours: its batch, its place in it and the way to its root
+  kind TEXT NOT NULL,                 -- of the first entry; those after it are decisions
+  batch INTEGER REFERENCES batches,   -- statements of ours: their batch, and the first one's place in it
   place INTEGER,
-  path BLOB,
-  inputs BLOB,                        -- a decision: what it is recomputed from, and why
-  explanation BLOB
+  concerned BLOB NOT NULL,            -- partner codes
+  released BLOB NOT NULL,             -- compartments as bits
+  numbers BLOB NOT NULL,              -- in the addressee's mailbox
+  commitments BLOB NOT NULL,          -- to salt and payload: all that the log shows
+  salts BLOB NOT NULL,
+  payloads BLOB NOT NULL,
+  inputs BLOB NOT NULL,               -- of decisions: what they are recomputed from, and why
+  explanations BLOB NOT NULL
 ) STRICT;
-CREATE INDEX entries_about ON entries (message, partner);
-
-CREATE TABLE deliveries (     -- what became of each decision; `released` has bit n set for compartment cn
-  decision INTEGER PRIMARY KEY REFERENCES entries,
-  released INTEGER NOT NULL,
-  state TEXT NOT NULL,
-  collected_at INTEGER,
-  receipt INTEGER REFERENCES entries DEFERRABLE INITIALLY DEFERRED
-) STRICT;
+CREATE INDEX entries_about ON entries (message);
 
 CREATE TABLE receipts (
   iss TEXT NOT NULL,
   jti TEXT NOT NULL,
   digest BLOB NOT NULL,
+  message INTEGER NOT NULL REFERENCES messages,
+  state TEXT NOT NULL,
+  entry INTEGER NOT NULL REFERENCES entries DEFERRABLE INITIALLY DEFERRED,
   PRIMARY KEY (iss, jti)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX receipts_about ON receipts (message, iss);
 
 CREATE TABLE denials (        -- messages refused as forks, so that each is recorded once
   mh TEXT PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE mail (           -- what waits; `part` is the addressee's own part of a copy, NULL for a receipt
-  id INTEGER PRIMARY KEY,
+CREATE TABLE mail (           -- what waits: references to entries of the record, at most PAGE of one commit in a row
   partner INTEGER NOT NULL REFERENCES partners,
   routine INTEGER NOT NULL,
-  seq INTEGER NOT NULL,
-  entry INTEGER NOT NULL REFERENCES entries,
-  released INTEGER NOT NULL,
-  part BLOB
-) STRICT;
-CREATE UNIQUE INDEX mail_in_order ON mail (partner, routine, seq);
+  number INTEGER NOT NULL,            -- of the first item that the row ever had
+  items BLOB NOT NULL,
+  PRIMARY KEY (partner, routine, number)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE collected (      -- numbers that were taken out of a mailbox together
+  partner INTEGER NOT NULL REFERENCES partners,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (partner, first)
+) STRICT, WITHOUT ROWID;
 
-CREATE TABLE bodies (         -- once for all addressees
-  id INTEGER PRIMARY KEY,             -- 32 * message + place
+CREATE TABLE bodies (         -- ciphertexts, once for all addressees
+  id INTEGER PRIMARY KEY,             -- BODIES * message + place
   disclosure TEXT NOT NULL,
   blob BLOB NOT NULL
+) STRICT;
+CREATE TABLE parts (          -- what is an addressee's own of a copy, for each run of decisions
+  id INTEGER PRIMARY KEY,             -- RUNS * message + place of the run
+  parts BLOB NOT NULL
 ) STRICT;
 CREATE TABLE needs (          -- how many waiting copies of a message release just these compartments
   message INTEGER NOT NULL REFERENCES messages,

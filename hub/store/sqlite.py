@@ -5,21 +5,23 @@ Not for: a hub of more than one process. Implements `docs/protocol/04-statements
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Final
 
 from hub.broker.ports import Acceptance, Delivery, KnownMessage, MailItem, RecordedEntry
+from hub.protocol.errors import ValiseError
 from hub.protocol.operation import VerifiedOperation
 from hub.protocol.receipt import VerifiedReceipt
 from hub.protocol.subscription import VerifiedSubscription
 from hub.store import writes
 from hub.store.ledger import Ledger
+from hub.store.lock import only_owner
 from hub.store.log import entry_bundle, size_of, view_of
 from hub.store.queries import Queries
 from hub.store.readers import Readers
 from hub.store.schema import connect, prepare, typed_errors
-from hub.store.writer import Writer
+from hub.store.writer import Work, Writer
 
 
 class SqliteStore:
@@ -52,26 +54,21 @@ class SqliteStore:
             clock: the time in Unix seconds.
 
         Raises:
+            StoreInUseError: another hub runs on this file.
             StoreVersionError: another program or another version wrote the file.
             StoreError: it cannot be read or written.
         """
-        db = connect(path)
-        try:
+        with only_owner(path), closing(connect(path)) as db:
             prepare(db)
             ledger = Ledger(db, federation=federation, hub=hub, sign_batch=sign_batch, clock=clock)
             with typed_errors():
                 ledger.sign_batches()
-            readers = Readers(path, sign_batch)
-            try:
+            with closing(Readers(path, sign_batch)) as readers:
                 store = cls(ledger, readers)
                 try:
                     yield store
                 finally:
                     await store.close()
-            finally:
-                readers.close()
-        finally:
-            db.close()
 
     async def close(self) -> None:
         """Finish what was asked for before; nobody waits at a mailbox any longer."""
@@ -81,7 +78,16 @@ class SqliteStore:
     @property
     def transactions(self) -> int:
         """How many transactions were committed since the store was opened."""
-        return self._writer.transactions
+        return self._writer.work.transactions
+
+    @property
+    def work(self) -> Work:
+        """What was written since the store was opened, in numbers."""
+        return self._writer.work
+
+    def check_writing(self) -> None:
+        """See `Record.check_writing`."""
+        self._writer.check()
 
     # --- the record ---
 
@@ -98,6 +104,11 @@ class SqliteStore:
         rows = 1 + len(acceptance.decisions)
         prove = await self._writer.run(lambda ledger: writes.accept(ledger, acceptance), rows=rows)
         return prove()
+
+    async def commit_many(self, acceptances: Sequence[Acceptance]) -> list[bytes | ValiseError]:
+        """See `Record.commit_many`."""
+        outcomes = await asyncio.gather(*(self.commit(one) for one in acceptances), return_exceptions=True)
+        return [_expected(outcome) for outcome in outcomes]
 
     async def add_receipt(self, verified: VerifiedReceipt) -> None:
         """See `Record.add_receipt`."""
@@ -125,7 +136,7 @@ class SqliteStore:
 
     async def waiting(self, partner: str, *, limit: int) -> Sequence[MailItem]:
         """See `Mailboxes.waiting`."""
-        return await self._readers.run(lambda queries: queries.waiting(partner, limit))
+        return await self._readers.run(lambda queries: queries.mail.waiting(partner, limit))
 
     async def confirm(self, partner: str, seqs: Sequence[int], *, at: int) -> None:
         """See `Mailboxes.confirm`."""
@@ -134,7 +145,7 @@ class SqliteStore:
     async def wait(self, partner: str, *, seconds: float) -> None:
         """See `Mailboxes.wait`."""
         bell = self._bells.setdefault(partner, asyncio.Event())  # hung up before looking: nothing is missed between
-        if not await self._readers.run(lambda queries: queries.has_mail(partner)):
+        if not await self._readers.run(lambda queries: queries.mail.has_mail(partner)):
             with suppress(TimeoutError):
                 await asyncio.wait_for(bell.wait(), seconds)
 
@@ -197,3 +208,9 @@ class SqliteStore:
     async def checkpoint(self) -> str | None:
         """See `LogReader.checkpoint`."""
         return await self._readers.run(Queries.checkpoint)
+
+
+def _expected(outcome: bytes | BaseException) -> bytes | ValiseError:
+    if isinstance(outcome, bytes | ValiseError):
+        return outcome
+    raise outcome

@@ -6,6 +6,7 @@ for: what is written (`writes.py`). Implements `docs/protocol/04-statements.md` 
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Final, TypeVar, cast
 
-from hub.protocol.errors import StoreError, ValiseError
+from hub.protocol.errors import StoreError, StoreStoppedError, ValiseError
 from hub.store.ledger import Ledger
 from hub.store.schema import typed_errors
 
@@ -40,11 +41,25 @@ class _Outcome:
     error: ValiseError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a writer did since it was started, in numbers.
+
+    `jobs` are all writes in `transactions` that were committed; `seconds` is how long the latest transaction took, with
+    its sync, and `waiting` how many writes it had not begun when it was done.
+    """
+
+    transactions: int = 0
+    jobs: int = 0
+    seconds: float = 0.0
+    waiting: int = 0
+
+
 class Writer:
     """Runs jobs in the order of their arrival, many in one transaction; a failed transaction fails all its jobs.
 
     Attributes:
-        transactions: how many were committed since the start.
+        work: what was done since the start, in numbers.
     """
 
     def __init__(self, ledger: Ledger, *, ring: Callable[[set[str]], None]) -> None:
@@ -56,7 +71,7 @@ class Writer:
         self._stopped = False
         self._open: Final = Lock()  # no job is put after the thread has looked for the last one
         self._thread: Final = Thread(target=self._run, name="store-writer", daemon=True)
-        self.transactions = 0
+        self.work = Work()
         self._thread.start()
 
     async def run(self, write: Callable[[Ledger], _T], *, rows: int = 1) -> _T:
@@ -64,14 +79,22 @@ class Writer:
 
         Raises:
             ValiseError: what `write` raised; what it wrote before stays.
-            StoreError: the transaction failed, or the writer has stopped.
+            StoreError: the transaction failed; a leaf when the writer has stopped.
         """
         job = _Job(write, rows, self._loop.create_future())
         with self._open:
-            if self._stopped:
-                raise StoreError("the store is closed")
+            self.check()
             self._jobs.put(job)
         return cast("_T", await job.future)
+
+    def check(self) -> None:
+        """Check that the thread is at work.
+
+        Raises:
+            StoreStoppedError: it has ended, by a program error or because the store was closed.
+        """
+        if self._stopped:
+            raise StoreStoppedError
 
     async def close(self) -> None:
         """Finish what was asked for before, then end the thread."""
@@ -108,14 +131,17 @@ class Writer:
         return group
 
     def _commit(self, group: list[_Job]) -> None:
-        outcomes, rung = _all_failed(group, StoreError("the writer stopped")), set[str]()
+        outcomes, rung = _all_failed(group, StoreStoppedError()), set[str]()
+        start = time.perf_counter()
         try:
             with typed_errors():
                 self._ledger.begin()
                 values = [self._attempt(job) for job in group]
                 rung = self._ledger.commit()
             outcomes = values
-            self.transactions += 1
+            work = self.work
+            took = time.perf_counter() - start
+            self.work = Work(work.transactions + 1, work.jobs + len(group), took, self._jobs.qsize())
         except StoreError as error:
             outcomes = _all_failed(group, error)
             with suppress(sqlite3.Error):  # as broken as before; the next `begin` tells
@@ -152,7 +178,7 @@ class Writer:
             job = self._jobs.get()
             if job is not None:
                 left.append(job)
-        self._report(_all_failed(left, StoreError("the store is closed")), set())
+        self._report(_all_failed(left, StoreStoppedError()), set())
 
 
 def _all_failed(jobs: list[_Job], error: StoreError) -> list[_Outcome]:

@@ -4,14 +4,13 @@ Every function may be repeated with the same arguments. Not for: the transaction
 `docs/protocol/04-statements.md` section 6 and, for sequence numbers, `docs/protocol/02-envelope.md` section 6, step 9.
 """
 
-import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from operator import or_
 
-from hub.broker.ports import Acceptance
+from hub.broker.ports import Acceptance, DecisionEntry
 from hub.protocol.errors import DecisionChainError, ForkError, NotFoundError, ReplayError
 from hub.protocol.hazmat import sha256
 from hub.protocol.manifest import parse_manifest
@@ -22,8 +21,9 @@ from hub.protocol.submission import VerifiedEnvelope
 from hub.protocol.subscription import VerifiedSubscription
 from hub.protocol.vocabulary import Priority
 from hub.protocol.wire import write_wire
-from hub.store.ledger import Ledger
-from hub.store.schema import BODIES, mask_of, places_in
+from hub.store.ledger import Fresh, Ledger
+from hub.store.packing import Item, pack_all, pack_items, unpack_items
+from hub.store.schema import BODIES, RUN, RUNS, mask_of, places_in
 
 
 def accept(ledger: Ledger, acceptance: Acceptance) -> Callable[[], bytes]:
@@ -43,10 +43,8 @@ def accept(ledger: Ledger, acceptance: Acceptance) -> Callable[[], bytes]:
         raise ReplayError(envelope.manifest.jti)
     (after,) = ledger.db.execute("SELECT max(seq) FROM messages WHERE kid = ?", (envelope.kid,)).fetchone()
     payload = acceptance.accept(after)
-    message = _insert_message(ledger, envelope)
-    place = ledger.append("accept", payload, message).place or 0
+    place = _record(ledger, acceptance, payload, _insert_message(ledger, envelope))
     group.accepts[envelope.mh] = place
-    _decide(ledger, acceptance, message)
     return lambda: group.prove(place)
 
 
@@ -80,7 +78,7 @@ def _check_sequence(ledger: Ledger, envelope: VerifiedEnvelope) -> None:
     sql = "INSERT INTO denials (mh) VALUES (?) ON CONFLICT DO NOTHING"
     if ledger.db.execute(sql, (envelope.mh,)).rowcount:
         evidence = {"v": 1, "code": ForkError.code, "recorded": recorded, "refused": envelope.jws}
-        ledger.append("denial", write_json(evidence), message)
+        ledger.append("denial", message, [Fresh(write_json(evidence))])
     raise ForkError(f"{envelope.kid} {manifest.seq}")
 
 
@@ -109,23 +107,38 @@ def _insert_message(ledger: Ledger, envelope: VerifiedEnvelope) -> int:
     return number
 
 
-def _decide(ledger: Ledger, acceptance: Acceptance, message: int) -> None:
-    """Record the decisions, then fill the mailboxes; ciphertexts that nobody gets are not kept at all."""
-    envelope, group = acceptance.envelope, ledger.group
-    routine = envelope.manifest.pri is not Priority.URGENT
+def _record(ledger: Ledger, acceptance: Acceptance, accept: bytes, message: int) -> int:
+    """Record the accept and the decisions in runs, and fill the mailboxes; return the accept's place in the batch.
+
+    Ciphertexts that nobody gets are not kept at all.
+    """
+    routine = acceptance.envelope.manifest.pri is not Priority.URGENT
     copies = {copy.to: copy for copy in acceptance.copies}
-    needs: Counter[int] = Counter()
-    for decision in acceptance.decisions:
-        box = ledger.box(decision.to)
-        entry = ledger.append(
-            "decision", decision.payload, message, box.id, inputs=decision.inputs, explanation=decision.explanation
-        )
-        copy = copies.get(decision.to)
-        mask = mask_of(copy.released) if copy else 0
-        group.deliveries.append((entry.number, mask, "waiting" if copy else "withheld"))
-        if copy:
-            needs[mask] += 1
-            ledger.post(decision.to, routine=routine, entry=entry.number, released=mask, part=copy.part)
+    masks = {copy.to: mask_of(copy.released) for copy in acceptance.copies}
+    entries = [Fresh(accept), *(_decided(ledger, decision, masks) for decision in acceptance.decisions)]
+    places: list[int] = []
+    for run, at in enumerate(range(0, len(entries), RUN)):
+        chunk = entries[at : at + RUN]
+        appended = ledger.append("decision" if at else "accept", message, chunk)
+        places.append(appended.place or 0)
+        for offset, entry in enumerate(chunk):
+            if entry.released:
+                item = Item(entry.number, message, appended.first, entry.released, run, offset)
+                ledger.post(entry.concerned, item, routine=routine)
+        parts = [copies[entry.concerned].part if entry.released else b"" for entry in chunk]
+        if any(parts):
+            ledger.db.execute("INSERT INTO parts VALUES (?, ?)", (message * RUNS + run, pack_all(parts)))
+    _keep_bodies(ledger, acceptance.envelope, message, Counter(masks.values()))
+    return places[0]
+
+
+def _decided(ledger: Ledger, decision: DecisionEntry, masks: Mapping[str, int]) -> Fresh:
+    released = masks.get(decision.to, 0)
+    number = ledger.number(decision.to) if released else 0
+    return Fresh(decision.payload, decision.to, released, number, decision.inputs, decision.explanation)
+
+
+def _keep_bodies(ledger: Ledger, envelope: VerifiedEnvelope, message: int, needs: Counter[int]) -> None:
     ledger.db.executemany("INSERT INTO needs VALUES (?, ?, ?)", [(message, *need) for need in needs.items()])
     ledger.db.executemany(
         "INSERT INTO bodies (id, disclosure, blob) VALUES (?, ?, ?)",
@@ -149,38 +162,55 @@ def add_receipt(ledger: Ledger, verified: VerifiedReceipt) -> None:
         if known[0] != digest:
             raise ReplayError(receipt.jti)
         return
-    found = ledger.db.execute(
-        "SELECT decision, messages.id, messages.iss FROM messages JOIN entries ON message = messages.id "
-        "JOIN deliveries ON decision = number JOIN partners ON partners.id = partner "
-        "WHERE mh = ? AND code = ? AND released ORDER BY number DESC LIMIT 1",
-        (receipt.mh, receipt.iss),
-    ).fetchone()
-    if found is None:
+    about = ledger.db.execute("SELECT id, iss FROM messages WHERE mh = ?", (receipt.mh,)).fetchone()
+    decision = ledger.queries.decision_for(about[0], receipt.iss) if about else None
+    if decision is None or not decision[0].released[decision[1]]:
         raise NotFoundError("nothing of the message was released to the receipt's issuer")
-    decision, message, originator = found
-    entry = ledger.append("receipt", verified.jws.encode(), message, ledger.box(receipt.iss).id)
-    ledger.db.execute("INSERT INTO receipts VALUES (?, ?, ?)", (receipt.iss, receipt.jti, digest))
-    sql = "UPDATE deliveries SET state = ?, receipt = ? WHERE decision = ? AND state != 'opened'"
-    ledger.db.execute(sql, (receipt.state, entry.number, decision))
-    ledger.post(originator, routine=True, entry=entry.number, released=0, part=None)
+    message, originator = about
+    run = ledger.append("receipt", message, [Fresh(verified.jws.encode(), receipt.iss)])
+    row = (receipt.iss, receipt.jti, digest, message, receipt.state, run.first)
+    ledger.db.execute("INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?)", row)
+    ledger.post(originator, Item(ledger.number(originator), message, run.first, 0, 0, 0), routine=True)
 
 
 def confirm(ledger: Ledger, partner: str, seqs: Sequence[int], at: int) -> None:
     """Take items out of a mailbox, and what nobody waits for any longer off the disk."""
     box = ledger.boxes.get(partner)
-    if box is None:
+    if box is None or not seqs:
         return
-    taken = ledger.db.execute(
-        "DELETE FROM mail WHERE partner = ? AND routine IN (0, 1) AND seq IN (SELECT value FROM json_each(?)) "
-        "RETURNING entry, released, (SELECT message FROM entries WHERE number = entry)",
-        (box.id, json.dumps(seqs)),
+    wanted, taken = frozenset(seqs), list[Item]()
+    for routine in (False, True):
+        for number, data in _pages(ledger, box.id, routine=routine, between=(min(wanted), max(wanted))):
+            items = unpack_items(data)
+            left = [item for item in items if item.number not in wanted]
+            taken += [item for item in items if item.number in wanted]
+            key = (box.id, routine, number)
+            if not left:
+                ledger.db.execute("DELETE FROM mail WHERE partner = ? AND routine = ? AND number = ?", key)
+            elif len(left) < len(items):
+                sql = "UPDATE mail SET items = ? WHERE partner = ? AND routine = ? AND number = ?"
+                ledger.db.execute(sql, (pack_items(left), *key))
+    rows = [(box.id, first, last, at) for first, last in _ranges(sorted(item.number for item in taken))]
+    ledger.db.executemany("INSERT INTO collected VALUES (?, ?, ?, ?)", rows)
+    ledger.group.taken.update((item.message, item.released) for item in taken if item.released)
+
+
+def _pages(ledger: Ledger, box: int, *, routine: bool, between: tuple[int, int]) -> list[tuple[int, bytes]]:
+    """Return the rows of a mailbox that may have numbers between two; a row has the numbers up to the next row's."""
+    low, high = between
+    return ledger.db.execute(
+        "SELECT number, items FROM mail WHERE partner = :box AND routine = :routine AND number <= :high AND number >= "
+        "coalesce((SELECT max(number) FROM mail WHERE partner = :box AND routine = :routine AND number <= :low), 0) "
+        "ORDER BY number",
+        {"box": box, "routine": routine, "low": low, "high": high},
     ).fetchall()
-    ledger.db.execute(
-        "UPDATE deliveries SET collected_at = coalesce(collected_at, ?), state = iif(state = 'waiting', "
-        "'collected', state) WHERE decision IN (SELECT value FROM json_each(?))",
-        (at, json.dumps([entry for entry, _, _ in taken])),
-    )
-    ledger.group.taken.update((message, released) for _, released, message in taken if released)
+
+
+def _ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Return ascending numbers as ranges of neighbours, ends included."""
+    firsts = [number for at, number in enumerate(numbers) if not at or numbers[at - 1] != number - 1]
+    lasts = [number for at, number in enumerate(numbers, 1) if at == len(numbers) or numbers[at] != number + 1]
+    return list(zip(firsts, lasts, strict=True))
 
 
 def put_operation(ledger: Ledger, verified: VerifiedOperation) -> None:

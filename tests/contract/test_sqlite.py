@@ -14,7 +14,9 @@ from hub.protocol.errors import (
     StoreCorruptError,
     StoreError,
     StoreFullError,
+    StoreInUseError,
     StoreLockedError,
+    StoreStoppedError,
     StoreVersionError,
 )
 from hub.protocol.merkle import levels, root_of, verify_consistency
@@ -68,7 +70,7 @@ class TestSqlite:
         async with open_sqlite(tmp_path) as store:
             await store.commit(acceptance(warning(directory, to=BOTH, seq=1)))
             kept = modes_in(tmp_path)
-        assert len(kept) == 3, "the database, its log and its index"
+        assert len(kept) == 4, "the database, its log, its index and the file that is locked"
         assert not any(mode & 0o077 for mode in kept)
 
     async def test_a_batch_that_a_crash_left_unsigned_is_signed(self, tmp_path: Path, directory: Directory) -> None:
@@ -152,12 +154,13 @@ class TestSqlite:
                 await store.commit(acceptance(warning(directory, to=BOTH, seq=seq)))
             assert store._ledger.db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
-    async def test_another_process_may_write_between(self, tmp_path: Path, directory: Directory) -> None:
-        async with open_sqlite(tmp_path) as one, open_sqlite(tmp_path) as two:
-            for seq, store in enumerate([one, two, one, two], 1):
-                await store.commit(acceptance(warning(directory, to=BOTH, seq=seq)))
-            assert [item.seq for item in await one.waiting("rilo-we", limit=9)] == [1, 2, 3, 4]
-            assert await one.log_root(12) == root_of(levels(await leaves_of(one, 12)))
+    async def test_no_second_hub_runs_on_it(self, tmp_path: Path, directory: Directory) -> None:
+        async with open_sqlite(tmp_path) as one:
+            with pytest.raises(StoreInUseError):
+                await open_and_close(tmp_path)
+            await one.commit(acceptance(warning(directory, to=BOTH, seq=1)))
+        async with open_sqlite(tmp_path) as two:
+            assert await two.log_size() == 3
 
     async def test_a_held_store_is_reported(
         self, tmp_path: Path, directory: Directory, monkeypatch: pytest.MonkeyPatch
@@ -226,7 +229,19 @@ class TestSqlite:
             assert any(isinstance(end, StoreError) for end in ends)
             with pytest.raises(StoreError):
                 await store.commit(good)
+            with pytest.raises(StoreStoppedError):
+                store.check_writing()
         assert len(seen) == 1
+
+    async def test_tells_what_it_wrote_in_numbers(self, tmp_path: Path, directory: Directory) -> None:
+        async with open_sqlite(tmp_path) as store:
+            store.check_writing()
+            await store.commit_many([acceptance(warning(directory, to=BOTH, seq=seq)) for seq in range(1, 9)])
+            work = store.work
+            assert work.jobs == 8
+            assert 1 <= work.transactions <= 8
+            assert work.waiting == 0
+            assert work.seconds > 0
 
 
 def all_bytes(folder: Path) -> bytes:

@@ -19,7 +19,15 @@ from hub.broker.ports import (
     MailReceipt,
     RecordedEntry,
 )
-from hub.protocol.errors import DecisionChainError, ForkError, LogRangeError, NotFoundError, ReplayError, StoreError
+from hub.protocol.errors import (
+    DecisionChainError,
+    ForkError,
+    LogRangeError,
+    NotFoundError,
+    ReplayError,
+    StoreError,
+    ValiseError,
+)
 from hub.protocol.hazmat import random_bytes
 from hub.protocol.merkle import leaf_hash, levels, node_hash, path_in, root_of
 from hub.protocol.operation import VerifiedOperation
@@ -114,6 +122,19 @@ class MemoryStore:
             if known is not None:
                 return known.accept.proven
             return self._accept(acceptance)
+
+    async def commit_many(self, acceptances: Sequence[Acceptance]) -> list[bytes | ValiseError]:
+        """See `Record.commit_many`."""
+        outcomes: list[bytes | ValiseError] = []
+        for acceptance in acceptances:
+            try:
+                outcomes.append(await self.commit(acceptance))
+            except ValiseError as error:
+                outcomes.append(error)
+        return outcomes
+
+    def check_writing(self) -> None:
+        """See `Record.check_writing`; nothing here can end."""
 
     def _accept(self, acceptance: Acceptance) -> bytes:
         envelope = acceptance.envelope

@@ -16,6 +16,7 @@ from hub.protocol.errors import (
     PartnerSuspendedError,
     StaleDirectoryError,
     StoreFullError,
+    StoreStoppedError,
     UnknownPolicySetError,
     ValiseError,
 )
@@ -28,6 +29,11 @@ class Store:
     """A store that answers, or does not."""
 
     fault: ValiseError | None = None
+    writing: ValiseError | None = None
+
+    def check_writing(self) -> None:
+        if self.writing is not None:
+            raise self.writing
 
     async def log_size(self) -> int:
         if self.fault is not None:
@@ -103,7 +109,9 @@ async def test_the_store_fails_and_comes_back(caplog: pytest.LogCaptureFixture) 
 
 
 async def test_the_writer_is_dead() -> None:
-    assert await codes(Health(exchange(), Surroundings(store_fault=lambda: "The writer stopped."))) == ("store/failed",)
+    store = Store()
+    store.writing = StoreStoppedError()
+    assert await codes(Health(exchange(store))) == (StoreStoppedError.code,)
 
 
 async def test_a_key_is_missing_or_ended() -> None:

@@ -1,0 +1,133 @@
+"""What waits for a partner: references of its mailbox, joined with the record and the bodies into copies and receipts.
+
+What one addressee was handed is remembered for a moment, because the others of the same message come for it next. Not
+for: the record itself (`queries.py`). Implements `docs/protocol/04-statements.md` sections 6 and 7.
+"""
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from hub.broker.ports import MailCopy, MailItem, MailReceipt
+from hub.store.packing import Item, unpack_all, unpack_items
+from hub.store.runs import KeptRun, Runs
+from hub.store.schema import BODIES, RUNS, places_in
+
+_MAX_ANSWER: Final = 16 * 1024 * 1024  # bytes of ciphertext read at once for one mailbox; one copy may have 32 MiB
+_MEMORY: Final = 8 * 1024 * 1024  # bytes of runs and of bodies, each, that one reading thread remembers
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+class Recent(Generic[_Key, _Value]):
+    """What was used last, up to a size in bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._most: Final = most
+        self._kept: Final[OrderedDict[_Key, tuple[_Value, int]]] = OrderedDict()
+        self._size = 0
+
+    def get(self, key: _Key, make: Callable[[], tuple[_Value, int]]) -> _Value:
+        """Return what is kept under a key, or else what `make` returns together with its size."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
+        value, size = make()
+        if size <= self._most:
+            self._kept[key] = value, size
+            self._size += size
+        while self._size > self._most:
+            self._size -= self._kept.popitem(last=False)[1][1]
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """What all who get the same compartments of a message get alike."""
+
+    mh: str
+    manifest: str
+    second: str | None
+    disclosures: tuple[str, ...]
+    blobs: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """A run of decisions with the addressees' own parts."""
+
+    run: KeptRun
+    parts: Sequence[bytes]
+
+
+class MailReader:
+    """Reads mailboxes through one connection, for one thread."""
+
+    def __init__(self, db: sqlite3.Connection, runs: Runs) -> None:
+        self._db: Final = db
+        self._runs: Final = runs
+        self._handed: Final[Recent[int, _Handed]] = Recent(_MEMORY)
+        self._bodies: Final[Recent[tuple[int, int], _Body]] = Recent(_MEMORY)
+
+    def has_mail(self, partner: str) -> bool:
+        """Return whether anything waits for a partner."""
+        sql = "SELECT EXISTS (SELECT * FROM mail WHERE partner = (SELECT id FROM partners WHERE code = ?))"
+        return bool(self._db.execute(sql, (partner,)).fetchone()[0])
+
+    def waiting(self, partner: str, limit: int) -> Sequence[MailItem]:
+        """Return what waits for a partner, urgent first, as far as it fits into one answer."""
+        items: list[MailItem] = []
+        size = 0
+        for item in self._references(partner, limit):
+            found = self._item(item)
+            if isinstance(found, MailCopy):
+                size += sum(map(len, found.blobs))
+                if items and size > _MAX_ANSWER:
+                    break
+            items.append(found)
+        return items
+
+    def _references(self, partner: str, limit: int) -> list[Item]:
+        found: list[Item] = []
+        sql = "SELECT items FROM mail WHERE partner = (SELECT id FROM partners WHERE code = ?) ORDER BY routine, number"
+        for (items,) in self._db.execute(sql, (partner,)):
+            found += unpack_items(items)
+            if len(found) >= limit:
+                break
+        return found[:limit]
+
+    def _item(self, item: Item) -> MailItem:
+        handed = self._handed.get(item.first, lambda: self._read(item))
+        run, offset = handed.run, item.offset
+        if not item.released:
+            (mh,) = self._db.execute("SELECT mh FROM messages WHERE id = ?", (item.message,)).fetchone()
+            return MailReceipt(item.number, mh, run.payloads[offset].decode("ascii"))
+        body = self._bodies.get((item.message, item.released), lambda: self._read_body(item))
+        return MailCopy(
+            seq=item.number,
+            mh=body.mh,
+            manifest=body.manifest,
+            second=body.second,
+            disclosures=body.disclosures,
+            part=handed.parts[offset],
+            decision=run.proven(offset),
+            blobs=body.blobs,
+        )
+
+    def _read(self, item: Item) -> tuple[_Handed, int]:
+        run = self._runs.at(item.first)
+        row = self._db.execute("SELECT parts FROM parts WHERE id = ?", (item.message * RUNS + item.run,)).fetchone()
+        parts = unpack_all(row[0]) if row and item.released else []
+        return _Handed(run, parts), sum(map(len, (*parts, *run.payloads, *run.inputs, *run.explanations)))
+
+    def _read_body(self, item: Item) -> tuple[_Body, int]:
+        head = self._db.execute("SELECT mh, manifest, second FROM messages WHERE id = ?", (item.message,)).fetchone()
+        numbers = [item.message * BODIES + place for place in places_in(item.released)]
+        rows = [
+            self._db.execute("SELECT disclosure, blob FROM bodies WHERE id = ?", (one,)).fetchone() for one in numbers
+        ]
+        mh, manifest, second = head
+        body = _Body(mh, manifest, second, tuple(row[0] for row in rows), tuple(row[1] for row in rows))
+        return body, sum(map(len, body.blobs))
