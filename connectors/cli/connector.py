@@ -18,6 +18,9 @@ _STEPS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "init-all": ("connectors.cli.enrol:init_all", "Make every agency of a table, for exercises."),
         "answer": ("connectors.cli.enrol:answer", "Answer the registry office's challenges."),
         "doctor": ("connectors.cli.doctor:doctor", "Look at everything that must be right."),
+        "fsck": ("connectors.cli.keep:fsck", "Check an agency's store."),
+        "backup": ("connectors.cli.keep:backup", "Copy an agency's state into one file."),
+        "restore": ("connectors.cli.keep:restore", "Use such a copy."),
         "run": ("connectors.cli.run:run", "Run agencies until told to stop."),
     }
 )

@@ -746,6 +746,23 @@ class StoreCorruptError(StoreError):
     sentence = "The store is damaged or is not a store; restore it from its backup."
 
 
+class BackupError(StoreError):
+    """A backup is damaged, is of something else, or holds a store that is not sound."""
+
+    code = "store/bad-backup"
+    sentence = "The backup is damaged or of something else; use another one, and find out what happened to this one."
+
+
+class RolledBackError(StoreError):
+    """The store was restored from a backup, and nobody has said yet that what came after it is lost."""
+
+    code = "store/rolled-back"
+    sentence = (
+        "The store was restored from a backup: partners may hold promises that it does not know. Read "
+        "docs/how-to/back-up-and-restore.md before starting with --accept-rollback."
+    )
+
+
 class SetupError(ValiseError):
     """Settings, files or folders of a program are not as they must be."""
 
