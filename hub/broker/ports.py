@@ -8,7 +8,7 @@ text says; when it raises `StoreError`, the write may or may not have been kept,
 same arguments.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -130,8 +130,8 @@ class Record(Protocol):
     async def find(self, *, mh: str) -> KnownMessage | None:
         """Return an accepted message by its digest."""
 
-    async def find_submission(self, *, iss: str, jti: str) -> KnownMessage | None:
-        """Return the accepted message with this identifier of this originator."""
+    async def find_submissions(self, *, iss: str, jtis: Sequence[str]) -> Mapping[str, KnownMessage]:
+        """Return those accepted messages of an originator that have one of these identifiers, by identifier."""
 
     async def commit(self, acceptance: Acceptance) -> bytes:
         """Record message, accept, decisions and copies in one atomic, durable step; return the proven accept (JSON).

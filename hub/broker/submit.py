@@ -4,12 +4,12 @@ Not for: handing copies out (`collect.py`). Implements `docs/protocol/04-stateme
 `docs/trips/submit.md`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from hub.broker.exchange import Exchange
 from hub.broker.operations import operation_of
-from hub.broker.ports import Acceptance, DecisionEntry
+from hub.broker.ports import Acceptance, DecisionEntry, KnownMessage
 from hub.broker.references import check_references
 from hub.policy.decide import Verdict, decide
 from hub.policy.from_message import addressee_facts, compartment_facts, message_facts, outline_of
@@ -36,41 +36,19 @@ async def submit(exchange: Exchange, originator: str, data: bytes) -> bytes:
         data: the frame as received.
 
     Returns:
-        The proven accept (JSON). The same message again gets the same accept.
+        The proven accept (JSON). The same message again gets the same accept, whatever was changed meanwhile.
 
     Raises:
         ValiseError: a leaf of the encoding, envelope, signature, directory or exchange family; nothing was accepted.
     """
-    now = exchange.clock()
-    directory = exchange.directory()
-    try:
-        envelope = verify_submission(data, directory, originator=originator, federation=exchange.federation, now=now)
-    except ValiseError:
-        earlier = await _accept_of_same(exchange, originator, data)
-        if earlier is None:
-            raise
-        return earlier
-    earlier = await _accept_before(exchange, envelope)
-    if earlier is not None:
-        return earlier
-    await check_references(exchange, envelope.manifest)
-    operation = await operation_of(exchange, originator, envelope.manifest.op)
-    policies = exchange.policies()
-    verdicts = decide_all(exchange, envelope, operation, policies, now)
-    decisions = [
-        _decision(exchange, envelope, verdict, part, pol=policies.digest, now=now) for verdict, part in verdicts
-    ]
-    copies = _release_all(envelope, decisions, verdicts)
-    entries = tuple(
-        DecisionEntry(decision.to, write_wire(decision), verdict.inputs, _explanation(verdict))
-        for decision, (verdict, _) in zip(decisions, verdicts, strict=True)
-    )
-    accept = partial(_accept, exchange, envelope, fresh_salt(), now)
-    return await exchange.store.commit(Acceptance(envelope, accept, entries, copies))
+    [outcome] = await submit_many(exchange, originator, [data])
+    if isinstance(outcome, ValiseError):
+        raise outcome
+    return outcome
 
 
 async def submit_many(exchange: Exchange, originator: str, frames: Sequence[bytes]) -> list[bytes | ValiseError]:
-    """Take several messages; one that is refused does not touch the others.
+    """Take several messages, recorded together as far as they can be; one that is refused does not touch the others.
 
     Args:
         exchange: this hub.
@@ -80,23 +58,74 @@ async def submit_many(exchange: Exchange, originator: str, frames: Sequence[byte
     Returns:
         For each frame, in order, its proven accept (JSON) or the error that `submit` would have raised.
     """
-    outcomes: list[bytes | ValiseError] = []
-    for frame in frames:
+    outcomes: dict[int, bytes | ValiseError] = {}
+    envelopes: dict[int, VerifiedEnvelope] = {}
+    for place, frame in enumerate(frames):
         try:
-            outcomes.append(await submit(exchange, originator, frame))
+            envelopes[place] = _verify(exchange, originator, frame)
         except ValiseError as error:
-            outcomes.append(error)
-    return outcomes
+            outcomes[place] = await _accept_of_same(exchange, originator, frame) or error
+    jtis = [envelope.manifest.jti for envelope in envelopes.values()]
+    known = await exchange.store.find_submissions(iss=originator, jtis=jtis) if jtis else {}
+    ready: dict[int, Acceptance] = {}
+    for place, envelope in envelopes.items():
+        if ready and _refers(envelope):  # perhaps to one of these: only what is recorded is known
+            outcomes |= await _commit(exchange, ready)
+            ready = {}
+        try:
+            earlier = await _accept_before(exchange, envelope, known)
+            if earlier is None:
+                ready[place] = await _decide(exchange, envelope)
+            else:
+                outcomes[place] = earlier
+        except ValiseError as error:
+            outcomes[place] = error
+    outcomes |= await _commit(exchange, ready)
+    return [outcomes[place] for place in range(len(frames))]
 
 
-async def _accept_before(exchange: Exchange, envelope: VerifiedEnvelope) -> bytes | None:
+async def _accept_before(
+    exchange: Exchange, envelope: VerifiedEnvelope, known: Mapping[str, KnownMessage]
+) -> bytes | None:
     """Return the accept of the same message, if it was accepted before."""
-    known = await exchange.store.find_submission(iss=envelope.manifest.iss, jti=envelope.manifest.jti)
-    if known is None:
+    earlier = known.get(envelope.manifest.jti)
+    if earlier is None:
         return None
-    if known.mh != envelope.mh:
+    if earlier.mh != envelope.mh:
         raise ReplayError(envelope.manifest.jti)
     return await _accept_of(exchange, envelope.mh)
+
+
+def _verify(exchange: Exchange, originator: str, frame: bytes) -> VerifiedEnvelope:
+    return verify_submission(
+        frame, exchange.directory(), originator=originator, federation=exchange.federation, now=exchange.clock()
+    )
+
+
+def _refers(envelope: VerifiedEnvelope) -> bool:
+    return envelope.manifest.irt is not None or bool(envelope.manifest.refs)
+
+
+async def _commit(exchange: Exchange, ready: Mapping[int, Acceptance]) -> dict[int, bytes | ValiseError]:
+    outcomes = await exchange.store.commit_many(list(ready.values())) if ready else []
+    return dict(zip(ready, outcomes, strict=True))
+
+
+async def _decide(exchange: Exchange, envelope: VerifiedEnvelope) -> Acceptance:
+    """Return what is to be recorded of a message, under the policy set that is in force at this moment."""
+    now, policies = exchange.clock(), exchange.policies()
+    await check_references(exchange, envelope.manifest)
+    operation = await operation_of(exchange, envelope.manifest.iss, envelope.manifest.op)
+    verdicts = decide_all(exchange, envelope, operation, policies, now)
+    decisions = [
+        _decision(exchange, envelope, verdict, part, pol=policies.digest, now=now) for verdict, part in verdicts
+    ]
+    entries = tuple(
+        DecisionEntry(decision.to, write_wire(decision), verdict.inputs, _explanation(verdict))
+        for decision, (verdict, _) in zip(decisions, verdicts, strict=True)
+    )
+    accept = partial(_accept, exchange, envelope, fresh_salt(), now)
+    return Acceptance(envelope, accept, entries, _release_all(envelope, decisions, verdicts))
 
 
 async def _accept_of_same(exchange: Exchange, originator: str, data: bytes) -> bytes | None:

@@ -4,7 +4,7 @@ Not for: writing (`ledger.py`) or the log's tree (`log.py`). Implements `docs/pr
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from hub.broker.ports import Delivery, DeliveryState, KnownMessage, RecordedEntry
@@ -32,11 +32,11 @@ class Queries:
         row = self.db.execute(f"SELECT {_MESSAGE} FROM messages WHERE mh = ?", (mh,)).fetchone()  # noqa: S608 - constants
         return KnownMessage(*row) if row else None
 
-    def find_submission(self, iss: str, jti: str) -> KnownMessage | None:
-        """Return an accepted message by its originator and identifier."""
-        sql = f"SELECT {_MESSAGE} FROM messages WHERE iss = ? AND jti = ?"  # noqa: S608 - constants
-        row = self.db.execute(sql, (iss, jti)).fetchone()
-        return KnownMessage(*row) if row else None
+    def find_submissions(self, iss: str, jtis: Sequence[str]) -> Mapping[str, KnownMessage]:
+        """Return accepted messages by their originator and identifiers."""
+        sql = f"SELECT jti, {_MESSAGE} FROM messages WHERE iss = ? AND jti = ?"  # noqa: S608 - constants
+        rows = [self.db.execute(sql, (iss, jti)).fetchone() for jti in jtis]
+        return {row[0]: KnownMessage(*row[1:]) for row in rows if row}
 
     def messages_of(self, iss: str, operation: str | None, limit: int, before: str | None) -> Sequence[KnownMessage]:
         """Return an originator's latest messages, newest first."""

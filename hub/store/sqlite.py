@@ -4,7 +4,7 @@ Not for: a hub of more than one process. Implements `docs/protocol/04-statements
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Final
@@ -95,9 +95,9 @@ class SqliteStore:
         """See `Record.find`."""
         return await self._readers.run(lambda queries: queries.find(mh))
 
-    async def find_submission(self, *, iss: str, jti: str) -> KnownMessage | None:
-        """See `Record.find_submission`."""
-        return await self._readers.run(lambda queries: queries.find_submission(iss, jti))
+    async def find_submissions(self, *, iss: str, jtis: Sequence[str]) -> Mapping[str, KnownMessage]:
+        """See `Record.find_submissions`."""
+        return await self._readers.run(lambda queries: queries.find_submissions(iss, jtis))
 
     async def commit(self, acceptance: Acceptance) -> bytes:
         """See `Record.commit`."""

@@ -64,11 +64,12 @@ class TestCommit:
         await store.commit(acceptance(envelope))
         known = await store.find(mh=envelope.mh)
         assert known is not None
-        assert known == await store.find_submission(iss="fr-customs", jti=message_id(1))
+        jtis = [message_id(2), message_id(1)]
+        assert await store.find_submissions(iss="fr-customs", jtis=jtis) == {message_id(1): known}
         assert (known.manifest, known.kid, known.operation) == (envelope.jws, "fr-customs#s1", "op-canute")
         assert known.accepted_at == NOW
         assert await store.find(mh="A" * 43) is None
-        assert await store.find_submission(iss="de-police", jti=message_id(1)) is None
+        assert await store.find_submissions(iss="de-police", jtis=jtis) == {}
 
     async def test_the_same_again_changes_nothing(self, store: Store, directory: Directory) -> None:
         once = acceptance(warning(directory, to=BOTH, seq=1))

@@ -4,7 +4,7 @@ Not for: speed, size or restarts. It fails on the spot when a mailbox would get 
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
@@ -110,10 +110,10 @@ class MemoryStore:
         """See `Record.find`."""
         return self._messages[mh].known if mh in self._messages else None
 
-    async def find_submission(self, *, iss: str, jti: str) -> KnownMessage | None:
-        """See `Record.find_submission`."""
-        found = [one for one in self._messages.values() if (one.known.iss, one.envelope.manifest.jti) == (iss, jti)]
-        return found[0].known if found else None
+    async def find_submissions(self, *, iss: str, jtis: Sequence[str]) -> Mapping[str, KnownMessage]:
+        """See `Record.find_submissions`."""
+        own = {one.envelope.manifest.jti: one.known for one in self._all() if one.known.iss == iss}
+        return {jti: own[jti] for jti in jtis if jti in own}
 
     async def commit(self, acceptance: Acceptance) -> bytes:
         """See `Record.commit`."""
