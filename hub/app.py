@@ -28,6 +28,7 @@ from hub.protocol.keyring import Keyring, open_keyring
 from hub.protocol.statements import sign_batch
 from hub.protocol.strictjson import parse_json
 from hub.settings import HubSettings
+from hub.store.spool import FileSpool
 from hub.store.sqlite import SqliteStore
 from hub.watch import Watched, watch
 
@@ -157,6 +158,7 @@ async def _listen(stack: contextlib.AsyncExitStack, settings: HubSettings, watch
     stack.callback(sock.close)
     host, port = sock.getsockname()[:2]
     url = settings.public_url or f"http://{host}:{port}"
+    spool = FileSpool(settings.database.with_suffix(".spool"))
     limits = Limits(
         requests_per_minute=settings.requests_per_minute,
         messages_per_minute=settings.messages_per_minute,
@@ -166,7 +168,7 @@ async def _listen(stack: contextlib.AsyncExitStack, settings: HubSettings, watch
         waiting=settings.waiting_polls,
         logins_per_minute=settings.logins_per_minute,
     )
-    app = make_app(watched.exchange, notary, public_url=url, repository=settings.repository, limits=limits)
+    app = make_app(watched.exchange, notary, public_url=url, repository=settings.repository, spool=spool, limits=limits)
     health = await stack.enter_async_context(watch(app, settings, watched))
     runner = web.AppRunner(
         app,

@@ -4,34 +4,29 @@ What comes back is unbelieved until a signature in it was checked, which is not 
 (`runner.py`). Implements `docs/reference/api.md`; sessions are `docs/protocol/09-directory.md` section 6.
 """
 
-import asyncio
-import io
 import re
-import ssl
-from collections.abc import Callable
-from functools import partial
-from types import TracebackType
-from typing import Final, Self, TypeVar
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
 from urllib.parse import quote
 
-import aiohttp
-
+from connectors.kit.line import JSON, Line
 from connectors.kit.refusals import error_for
-from hub.protocol.encoding import decode_b64url, parse_frame
+from hub.protocol.encoding import decode_b64url, encode_b64url, lp, parse_frame
 from hub.protocol.envelope import MAX_SUBMISSION, Proven
 from hub.protocol.errors import (
     AnswerError,
-    BusyError,
-    ClockError,
     EncodingError,
     InternalError,
     MalformedError,
     NotFoundError,
-    UnauthenticatedError,
-    UnreachableError,
+    PartnerSuspendedError,
+    UploadOffsetError,
     ValiseError,
 )
+from hub.protocol.hazmat import sha256
 from hub.protocol.interface import (
+    Accepted,
     AudienceAnswer,
     AudienceQuestion,
     Collected,
@@ -41,28 +36,26 @@ from hub.protocol.interface import (
     MailHead,
     Matrix,
     Problem,
+    ReceiptResults,
+    Refused,
     SentMessages,
     SignedOperations,
     SignedSubscription,
-    Token,
+    StreamedItem,
+    SubmitResults,
+    UploadState,
+    UploadWanted,
 )
-from hub.protocol.keys import Signer
-from hub.protocol.session import SessionKey, make_assertion
-from hub.protocol.strictjson import write_json
 from hub.protocol.wire import Wire, parse_wire, write_wire
 
 FRAME: Final = "application/vnd.valise.frame"
 JOSE: Final = "application/jose"
-JSON: Final = "application/json"
+BYTES: Final = "application/octet-stream"
+UPLOAD_FROM: Final = 4 * 1024 * 1024  # bytes; a larger message goes in chunks
+CHUNK: Final = 1024 * 1024  # bytes; what a cut line costs at the most
 MAX_MAIL: Final = 64  # items of one mailbox frame
-_CONNECT: Final = 10  # seconds to reach the hub
-_IDLE: Final = 10  # seconds that a line is kept for the next request; less than hubs keep it
-_ANSWER: Final = 60  # seconds for the largest upload and its answer
-_MAX_ANSWER: Final = 8 * 1024 * 1024  # bytes; the largest JSON answer is an audience of 1,024
-_TIME_DIGITS: Final = 12
+_MAX_RESULTS: Final = 32 * 1024 * 1024  # bytes; 64 accepts of up to 100 KiB
 _MAX_OPERATIONS: Final = 10_000  # one agency is in; a hub that tells of more does not end its list
-_REFUSED: Final = 300  # HTTP statuses from here on; a redirection is not followed
-_UNAVAILABLE: Final = frozenset({429, 502, 503, 504})
 
 
 class MailPiece(Wire):
@@ -77,50 +70,16 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _Shape = TypeVar("_Shape", bound=Wire)
 
 
-class HubClient:
+@dataclass(frozen=True, slots=True)
+class StreamedPiece:
+    """One item of the stream, and the mark from which a cut stream goes on after it."""
+
+    mark: str
+    piece: MailPiece
+
+
+class HubClient(Line):
     """One connector's client of one hub; an asynchronous context manager. Safe for concurrent requests."""
-
-    def __init__(  # noqa: D417 - the class says the rest
-        self,
-        url: str,
-        *,
-        federation: str,
-        partner: str,
-        hub: str,
-        signer: Signer,
-        clock: Callable[[], int],
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        """Take the hub's address without a slash at its end, who we are, and the clock (Unix seconds).
-
-        Args:
-            tls: trust for the hub's certificate, where the system's is not meant.
-        """
-        self._url: Final = url
-        self._federation: Final = federation
-        self._partner: Final = partner
-        self._hub: Final = hub
-        self._signer: Final = signer
-        self._clock: Final = clock
-        self._tls: Final = tls
-        self._key: Final = SessionKey()
-        self._login: Final = asyncio.Lock()
-        self._token: str | None = None
-        self._http: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> Self:
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._tls if self._tls is not None else True, keepalive_timeout=_IDLE),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._http is not None:
-            await self._http.close()
-            self._http = None
 
     # --- questions ---------------------------------------------------------------------------------------------------
 
@@ -137,8 +96,38 @@ class HubClient:
         return _read(AudienceAnswer, await self._exchange("POST", "/v1/audience", write_wire(question), JSON))
 
     async def submit(self, frame: bytes) -> bytes:
-        """Upload a sealed message; return the accept (JSON), unverified. Repeating it is harmless."""
+        """Upload a sealed message; return the accept (JSON), unverified. Repeating it is harmless.
+
+        A large one goes in chunks; after an error the next call goes on where this one ended.
+        """
+        if len(frame) > UPLOAD_FROM:
+            return await self._upload(frame)
         return await self._exchange("POST", "/v1/messages", frame, FRAME)
+
+    async def submit_many(self, frames: Sequence[bytes]) -> list[bytes | ValiseError]:
+        """Upload up to 64 sealed messages; return for each, in order, its accept (JSON), unverified, or its refusal."""
+        answer = await self._exchange("POST", "/v1/messages/batch", lp(*frames), FRAME, most=_MAX_RESULTS)
+        results = _read(SubmitResults, answer).results
+        if len(results) != len(frames):
+            raise AnswerError("results")
+        return [write_wire(one.accept) if isinstance(one, Accepted) else _refused(one) for one in results]
+
+    async def _upload(self, frame: bytes) -> bytes:
+        digest = encode_b64url(sha256(frame))
+        wanted = write_wire(UploadWanted(digest=digest, size=len(frame)))
+        state = _read(UploadState, await self._exchange("POST", "/v1/uploads", wanted, JSON))
+        at, path = state.received, f"/v1/uploads/{digest}"
+        for _ in range(2 * len(frame) // CHUNK + 2):  # each chunk once, and once more where the hub says so
+            if at >= len(frame):
+                break
+            try:
+                query, chunk = {"offset": str(at)}, frame[at : at + CHUNK]
+                state = _read(UploadState, await self._exchange("PATCH", path, chunk, BYTES, query=query))
+            except UploadOffsetError as error:  # an answer was lost: the hub has more, or less, than we know
+                at = error.facts.get("offset", 0)
+            else:
+                at = state.received
+        return await self._exchange("POST", f"{path}/submit")
 
     async def sent(self, *, operation: str | None = None, limit: int = 50, cursor: str | None = None) -> SentMessages:
         """Return a page of the hub's list of this originator's messages; `next` is the cursor of the next one."""
@@ -157,9 +146,9 @@ class HubClient:
 
     # --- mailbox -----------------------------------------------------------------------------------------------------
 
-    async def collect(self, *, wait: int, limit: int = 16) -> list[MailPiece]:
+    async def collect(self, *, wait: int, limit: int = 16, after: str | None = None) -> list[MailPiece]:
         """Return what waits in the mailbox, after at most `wait` seconds; nothing leaves it by this."""
-        query = {"wait": str(wait), "limit": str(limit)}
+        query = {"wait": str(wait), "limit": str(limit)} | ({"after": after} if after is not None else {})
         data = await self._exchange("GET", "/v1/mailbox", query=query, most=2 * MAX_SUBMISSION, patience=wait)
         try:
             head, *bodies = parse_frame(data, max_parts=MAX_MAIL + 1) or [b""]
@@ -177,6 +166,43 @@ class HubClient:
     async def send_receipt(self, jws: str) -> None:
         """Hand over a signed receipt. Repeating it is harmless."""
         await self._exchange("POST", "/v1/receipts", jws.encode("ascii"), JOSE)
+
+    async def send_receipts(self, texts: Sequence[str]) -> list[ValiseError | None]:
+        """Hand over up to 64 signed receipts; return for each, in order, its refusal, or None when it is recorded."""
+        answer = await self._exchange("POST", "/v1/receipts/batch", lp(*(one.encode("ascii") for one in texts)), FRAME)
+        results = _read(ReceiptResults, answer).results
+        if len(results) != len(texts):
+            raise AnswerError("results")
+        return [_refused(one) if isinstance(one, Refused) else None for one in results]
+
+    async def stream(self, *, after: str | None = None) -> AsyncIterator[StreamedPiece]:
+        """Yield what comes into the mailbox as it comes, from a mark on (of the last piece that was kept).
+
+        It ends with the session or with the hub; then, or after `UnreachableError`, call it again with the last mark.
+
+        Raises:
+            PartnerSuspendedError: this partner was suspended.
+        """
+        async for event in self._events("/v1/mailbox/stream", after):
+            if event.kind == "end":
+                ended = _refusal_in(event.data)
+                if isinstance(ended, PartnerSuspendedError):
+                    raise ended
+                return
+            item = _read(StreamedItem, event.data)
+            yield StreamedPiece(event.mark, MailPiece(seq=item.seq, kind=item.kind, data=await self._body_of(item)))
+
+    async def _body_of(self, item: StreamedItem) -> bytes:
+        """Return a piece's bytes: of its event, or from the mailbox when it is large."""
+        if item.body is not None:
+            try:
+                return decode_b64url(item.body)
+            except EncodingError as error:
+                raise AnswerError("stream") from error
+        pieces = await self.collect(wait=0, limit=1, after=item.at)
+        if [piece.seq for piece in pieces] != [item.seq]:
+            raise AnswerError("stream")
+        return pieces[0].data
 
     # --- groups ------------------------------------------------------------------------------------------------------
 
@@ -225,96 +251,14 @@ class HubClient:
         except EncodingError as error:
             raise AnswerError("consistency") from error
 
-    # --- how ---------------------------------------------------------------------------------------------------------
 
-    async def _exchange(
-        self,
-        method: str,
-        path: str,
-        body: bytes = b"",
-        content: str | None = None,
-        *,
-        query: dict[str, str] | None = None,
-        session: bool = True,
-        most: int = _MAX_ANSWER,
-        patience: int = 0,
-    ) -> bytes:
-        """Make one request, logging in first where that is needed, and once more where the session has ended."""
-        ask = partial(self._request, method, path, body, query=query, most=most, patience=patience)
-        if not session:
-            return await ask({})
-        token = self._token or await self._log_in(None)
-        try:
-            return await ask(self._headers(method, path, body, token, content))
-        except ClockError:
-            raise  # a new session would change nothing
-        except UnauthenticatedError:
-            token = await self._log_in(token)
-            return await ask(self._headers(method, path, body, token, content))
+def _refused(result: Refused) -> ValiseError:
+    leaf = error_for(result.problem.code)
+    return leaf("in a batch") if leaf is not None else InternalError("in a batch")
 
-    def _headers(self, method: str, path: str, body: bytes, token: str, content: str | None) -> dict[str, str]:
-        proof = self._key.prove(method=method, url=self._url + path, body=body, token=token, now=self._clock())
-        headers = {"Authorization": f"DPoP {token}", "DPoP": proof}
-        return headers | ({"Content-Type": content} if content else {})
 
-    async def _log_in(self, ended: str | None) -> str:
-        """Return a token other than the one that has ended; concurrent requests log in once."""
-        async with self._login:
-            if self._token is not None and self._token != ended:
-                return self._token
-            now, path = self._clock(), "/v1/session"
-            assertion = make_assertion(
-                federation=self._federation,
-                partner=self._partner,
-                hub=self._hub,
-                thumbprint=self._key.thumbprint,
-                signer=self._signer,
-                now=now,
-            )
-            body = write_json({"assertion": assertion})
-            proof = self._key.prove(method="POST", url=self._url + path, body=body, token=None, now=now)
-            answer = await self._request("POST", path, body, {"DPoP": proof, "Content-Type": JSON})
-            self._token = _read(Token, answer).access_token
-            return self._token
-
-    async def _request(
-        self,
-        method: str,
-        path: str,
-        body: bytes,
-        headers: dict[str, str],
-        *,
-        query: dict[str, str] | None = None,
-        most: int = _MAX_ANSWER,
-        patience: int = 0,
-    ) -> bytes:
-        if self._http is None:
-            raise UnreachableError("the client is closed")
-        try:
-            async with self._http.request(
-                method,
-                self._url + path,
-                params=query,
-                data=io.BytesIO(body) if body else None,
-                headers=headers,
-                timeout=aiohttp.ClientTimeout(total=_ANSWER + patience, connect=_CONNECT),
-                allow_redirects=False,
-            ) as response:
-                answer, status = await _bounded(response, most), response.status
-                told = response.headers.get("Valise-Time", "")
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UnreachableError(type(error).__name__) from error
-        if status >= _REFUSED:
-            refused = _refusal(status, answer)
-            raise self._misdated(told) if isinstance(refused, ClockError) else refused
-        return answer
-
-    def _misdated(self, told: str) -> ClockError:
-        """Return the error that says by how much this machine's clock is wrong, if the hub's is right."""
-        if not told.isascii() or not told.isdigit() or len(told) > _TIME_DIGITS:
-            return ClockError()
-        ahead = self._clock() - int(told)
-        return ClockError(f"this clock is {abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'} the hub's")
+def _refusal_in(data: bytes) -> ValiseError:
+    return _refused(Refused(problem=_read(Problem, data)))
 
 
 def _name(text: str) -> str:
@@ -326,26 +270,6 @@ def _name(text: str) -> str:
     if not _NAME.match(text):
         raise NotFoundError(text[:64])
     return text
-
-
-async def _bounded(response: aiohttp.ClientResponse, most: int) -> bytes:
-    answer = bytearray()
-    async for chunk in response.content.iter_any():
-        answer += chunk
-        if len(answer) > most:
-            raise AnswerError(f"more than {most} bytes")
-    return bytes(answer)
-
-
-def _refusal(status: int, answer: bytes) -> ValiseError:
-    """Return the error that the hub names; what is not a problem document comes from something before the hub."""
-    try:
-        leaf = error_for(parse_wire(Problem, answer).code)  # no text of a hub's reaches a screen
-    except (EncodingError, MalformedError):
-        leaf = None
-    if leaf is not None:
-        return leaf(f"answered by the hub with {status}")
-    return BusyError(str(status)) if status in _UNAVAILABLE else InternalError(str(status))
 
 
 def _read(shape: type[_Shape], answer: bytes) -> _Shape:

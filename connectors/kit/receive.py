@@ -33,6 +33,7 @@ from hub.protocol.errors import (
     UnknownPartnerError,
     ValiseError,
 )
+from hub.protocol.interface import MAX_BATCH
 from hub.protocol.manifest import parse_manifest
 from hub.protocol.receipt import Receipt, VerifiedReceipt, sign_receipt, verify_receipt
 
@@ -207,13 +208,20 @@ async def send_receipts(connector: Connector) -> None:
     """Hand every waiting receipt to the hub; one that it refuses for good stays here with the copy.
 
     Raises:
-        ExchangeError: the hub cannot be reached; the rest is sent later.
+        ExchangeError, StoreError: the hub cannot be reached or cannot take some of them now; those are sent later.
     """
-    for digest, receipt in await connector.inbox.waiting_receipts():
-        try:
-            await connector.client.send_receipt(receipt)
-        except FINAL as error:
-            _LOG.warning(RECEIPT_REFUSED, error.code)
-            await connector.inbox.settle_receipt(digest, "refused")
-        else:
-            await connector.inbox.settle_receipt(digest, "taken")
+    waiting = list(await connector.inbox.waiting_receipts())
+    later: ValiseError | None = None
+    for start in range(0, len(waiting), MAX_BATCH):
+        batch = waiting[start : start + MAX_BATCH]
+        refusals = await connector.client.send_receipts([receipt for _, receipt in batch])
+        for (digest, _), refusal in zip(batch, refusals, strict=True):
+            if refusal is None:
+                await connector.inbox.settle_receipt(digest, "taken")
+            elif isinstance(refusal, FINAL):
+                _LOG.warning(RECEIPT_REFUSED, refusal.code)
+                await connector.inbox.settle_receipt(digest, "refused")
+            else:
+                later = refusal
+    if later is not None:
+        raise later

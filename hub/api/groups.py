@@ -14,6 +14,7 @@ from hub.broker.groups import open_operation, operations_page, subscribe, subscr
 from hub.protocol.errors import (
     ForbiddenError,
     MalformedError,
+    NotFoundError,
     NotYetValidError,
     OperationError,
     ReplayError,
@@ -68,6 +69,7 @@ ENDPOINTS: Final = (
         _operations,
         Gives(shape=SignedOperations, text="One page, as their coordinators signed them."),
         params=(limit(MAX_OPERATIONS, MAX_OPERATIONS), CURSOR),
+        refuses=(NotFoundError,),
     ),
     Endpoint(
         "PUT",

@@ -4,8 +4,9 @@ Not for: the stream of it (`stream.py`). Implements `docs/reference/api.md`.
 """
 
 import asyncio
-import contextlib
+import re
 from collections.abc import Coroutine
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
@@ -13,21 +14,38 @@ from aiohttp import web
 from hub.api.places import CLOSING, EXCHANGE, PARTNER
 from hub.api.requests import body_as, done, number_in
 from hub.api.table import FRAME, Endpoint, Gives, Param, limit, number, question
-from hub.broker.collect import MAX_ITEMS, collect, confirm
+from hub.broker.collect import MAX_ITEMS, collect, confirm, mail_frame
+from hub.broker.ports import START, MailMark
+from hub.protocol.errors import RequestError
 from hub.protocol.interface import Collected
 
 _T = TypeVar("_T")
 _LONGEST: Final = 60  # seconds that may be asked for; `collect` holds a poll for less
+_MARK: Final = re.compile(r"([0-9]{1,15})\.([0-9]{1,15})\Z")
+MARK: Final = Param(
+    "after",
+    "Only what comes after this mark (`id` of an event of the stream); without it, all that is not confirmed.",
+    MappingProxyType({"type": "string", "pattern": r"^[0-9]{1,15}\.[0-9]{1,15}$"}),
+)
 
 
-async def _mailbox(request: web.Request) -> web.Response:
-    exchange, partner = request.app[EXCHANGE], request[PARTNER]
-    seconds = number_in(request, "wait", 0, _LONGEST)
-    most = number_in(request, "limit", 16, MAX_ITEMS, least=1)
-    frame = await until_closing(request, collect(exchange, partner, limit=most, seconds=seconds))
-    if frame is None:  # the hub stops: a poll is answered with what there is, not cut
-        frame = await collect(exchange, partner, limit=most, seconds=0)
-    return web.Response(body=frame, content_type=FRAME)
+def read_mark(text: str | None) -> MailMark:
+    """Return how far a mailbox was read, as a mark says; from the start without one.
+
+    Raises:
+        RequestError: it is no mark.
+    """
+    if text is None:
+        return START
+    match = _MARK.match(text)
+    if not match:
+        raise RequestError("after")
+    return MailMark(int(match[1]), int(match[2]))
+
+
+def write_mark(mark: MailMark) -> str:
+    """Return a mark as it stands on the wire."""
+    return f"{mark.urgent}.{mark.routine}"
 
 
 async def until_closing(request: web.Request, wanted: Coroutine[Any, Any, _T]) -> _T | None:
@@ -40,8 +58,15 @@ async def until_closing(request: web.Request, wanted: Coroutine[Any, Any, _T]) -
     finally:
         for one in (task, closing):
             one.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(task, closing, return_exceptions=True)
+        await asyncio.gather(task, closing, return_exceptions=True)
+
+
+async def _mailbox(request: web.Request) -> web.Response:
+    exchange, partner = request.app[EXCHANGE], request[PARTNER]
+    seconds, after = number_in(request, "wait", 0, _LONGEST), read_mark(request.query.get("after"))
+    most = number_in(request, "limit", 16, MAX_ITEMS, least=1)
+    items = await until_closing(request, collect(exchange, partner, limit=most, seconds=seconds, after=after))
+    return web.Response(body=mail_frame(items or ()), content_type=FRAME)  # a poll is answered, not cut
 
 
 async def _collected(request: web.Request) -> web.Response:
@@ -60,6 +85,7 @@ ENDPOINTS: Final = (
         params=(
             Param("wait", "Seconds to wait for something; at most 30 are waited.", number(0, _LONGEST, 0)),
             limit(MAX_ITEMS, 16),
+            MARK,
         ),
         waits=True,
     ),

@@ -152,6 +152,7 @@ ENDPOINTS: Final = (
             limit(MAX_SENT, 50),
             CURSOR,
         ),
+        refuses=(NotFoundError,),
     ),
     Endpoint(
         "GET",

@@ -12,6 +12,7 @@ from aiohttp import web
 from hub.api.quotas import Quotas
 from hub.broker.exchange import Exchange
 from hub.broker.notary import Notary
+from hub.broker.uploads import Spool
 from hub.protocol.session import SessionDesk
 
 EXCHANGE: Final = web.AppKey("exchange", Exchange)
@@ -22,6 +23,8 @@ REPOSITORY: Final = web.AppKey("repository", Path)
 QUOTAS: Final = web.AppKey("quotas", Quotas)
 CLOSING: Final = web.AppKey("closing", asyncio.Event)
 BODY_SECONDS: Final = web.AppKey("body_seconds", float)
+HEARTBEAT: Final = web.AppKey("heartbeat", float)
+SPOOL: Final = web.AppKey("spool", Spool)
 OPENAPI: Final = web.AppKey("openapi", bytes)
 BODY: Final = web.RequestKey("body", bytes)
 PARTNER: Final = web.RequestKey("partner", str)

@@ -21,6 +21,7 @@ from hub.protocol.errors import (
     ForbiddenError,
     ForkError,
     InternalError,
+    LogRangeError,
     NotFoundError,
     NotReadyError,
     OverQuotaError,
@@ -32,6 +33,7 @@ from hub.protocol.errors import (
     TooLargeError,
     UnauthenticatedError,
     UnknownPolicySetError,
+    UploadOffsetError,
     ValiseError,
 )
 from hub.protocol.interface import Problem
@@ -53,9 +55,11 @@ STATUS: Final[Mapping[type[ValiseError], int]] = MappingProxyType(
         ForbiddenError: 403,
         PartnerSuspendedError: 403,
         DeniedError: 403,
+        LogRangeError: 404,
         NotFoundError: 404,
         ReplayError: 409,
         ForkError: 409,
+        UploadOffsetError: 409,
         TooLargeError: 413,
         ContentCodingError: 415,
         OverQuotaError: 429,

@@ -48,8 +48,8 @@ def signed_text(request: web.Request) -> str:
     return body.decode("ascii")
 
 
-def number_in(request: web.Request, name: str, default: int, most: int, *, least: int = 0) -> int:
-    """Return a whole number of the query.
+def number_in(request: web.Request, name: str, default: int | None, most: int, *, least: int = 0) -> int:
+    """Return a whole number of the query; without a default it must be given.
 
     Raises:
         RequestError: it is none, or outside its bounds, or given twice.

@@ -12,7 +12,7 @@ from typing import Final
 
 from aiohttp import web
 
-from hub.api import groups, mailbox, messages, public, sessions
+from hub.api import batches, groups, mailbox, messages, public, sessions, stream, uploads
 from hub.api.admin import HEALTH
 from hub.api.health import Health
 from hub.api.openapi import describe
@@ -21,11 +21,13 @@ from hub.api.places import (
     CLOSING,
     DESK,
     EXCHANGE,
+    HEARTBEAT,
     NOTARY,
     OPENAPI,
     PUBLIC_URL,
     QUOTAS,
     REPOSITORY,
+    SPOOL,
 )
 from hub.api.problems import problems
 from hub.api.quotas import Limits, Quotas
@@ -33,6 +35,7 @@ from hub.api.sessions import with_session
 from hub.api.table import Endpoint
 from hub.broker.exchange import Exchange
 from hub.broker.notary import Notary
+from hub.broker.uploads import Spool
 from hub.protocol.envelope import MAX_SUBMISSION
 from hub.protocol.session import SessionDesk
 from hub.protocol.strictjson import write_json
@@ -41,10 +44,14 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     *public.ENDPOINTS,
     *sessions.ENDPOINTS,
     *messages.ENDPOINTS,
+    *batches.ENDPOINTS,
+    *uploads.ENDPOINTS,
     *mailbox.ENDPOINTS,
+    *stream.ENDPOINTS,
     *groups.ENDPOINTS,
 )
 _SECONDS: Final = 60.0  # for a whole body; 36 MiB at 5 Mbit/s
+_HEARTBEAT: Final = 15.0  # seconds; proxies cut what is silent for a minute
 
 
 def openapi() -> bytes:
@@ -58,9 +65,11 @@ def make_app(
     *,
     public_url: str,
     repository: Path,
+    spool: Spool,
     limits: Limits | None = None,
     ticks: Callable[[], float] = time.monotonic,
     body_seconds: float = _SECONDS,
+    heartbeat: float = _HEARTBEAT,
 ) -> web.Application:
     """Return the application.
 
@@ -69,9 +78,11 @@ def make_app(
         notary: who signs its checkpoints.
         public_url: the address that connectors use, without a slash at its end.
         repository: the folder of the published directory.
+        spool: where uploads are kept until they are complete.
         limits: what one partner may ask for; the safe ones when not given.
         ticks: a clock that only goes forward (seconds), for quotas.
         body_seconds: how long a body may take to arrive.
+        heartbeat: seconds after which a stream says that it is still there.
     """
     app = web.Application(middlewares=[problems], client_max_size=MAX_SUBMISSION)
     app[EXCHANGE] = exchange
@@ -83,6 +94,8 @@ def make_app(
     app[REPOSITORY] = repository
     app[QUOTAS] = Quotas(limits or Limits(), ticks)
     app[BODY_SECONDS] = body_seconds
+    app[HEARTBEAT] = heartbeat
+    app[SPOOL] = spool
     app[OPENAPI] = openapi()
     app[CLOSING] = asyncio.Event()
     app.on_shutdown.append(_wake)

@@ -5,10 +5,10 @@ Collecting is the transport's business; the addressee's signed word is its recei
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 from hub.broker.exchange import Exchange
-from hub.broker.ports import MailCopy, MailItem
+from hub.broker.ports import START, MailCopy, MailItem, MailMark
 from hub.protocol.encoding import lp
 from hub.protocol.envelope import write_copy
 from hub.protocol.interface import Collected, MailEntry, MailHead
@@ -18,15 +18,17 @@ MAX_ITEMS: Final = 64  # of one answer
 MAX_WAIT: Final = 30.0  # seconds that a long poll is held
 
 
-async def collect(exchange: Exchange, partner: str, *, limit: int, seconds: float) -> bytes:
-    """Return what waits for a partner as one frame; an empty one after `seconds` (at most `MAX_WAIT`)."""
+async def collect(
+    exchange: Exchange, partner: str, *, limit: int, seconds: float, after: MailMark = START
+) -> Sequence[MailItem]:
+    """Return what waits for a partner after a mark; nothing only after `seconds` (at most `MAX_WAIT`)."""
     store = exchange.store
     limit = max(1, min(limit, MAX_ITEMS))
-    items = await store.waiting(partner, limit=limit)
+    items = await store.waiting(partner, limit=limit, after=after)
     if not items and seconds > 0:
-        await store.wait(partner, seconds=min(seconds, MAX_WAIT))
-        items = await store.waiting(partner, limit=limit)
-    return _frame(items)
+        await store.wait(partner, seconds=min(seconds, MAX_WAIT), after=after)
+        items = await store.waiting(partner, limit=limit, after=after)
+    return items
 
 
 async def confirm(exchange: Exchange, partner: str, collected: Collected) -> None:
@@ -34,14 +36,26 @@ async def confirm(exchange: Exchange, partner: str, collected: Collected) -> Non
     await exchange.store.confirm(partner, collected.seqs, at=exchange.clock())
 
 
-def _frame(items: Sequence[MailItem]) -> bytes:
-    head = MailHead(
-        items=tuple(MailEntry(seq=item.seq, kind="copy" if isinstance(item, MailCopy) else "receipt") for item in items)
-    )
-    return lp(write_wire(head), *(_body(item) for item in items))
+def mail_frame(items: Sequence[MailItem]) -> bytes:
+    """Return items as one frame: a head, then the bytes of each."""
+    head = MailHead(items=tuple(MailEntry(seq=item.seq, kind=kind_of(item)) for item in items))
+    return lp(write_wire(head), *(mail_body(item) for item in items))
 
 
-def _body(item: MailItem) -> bytes:
+def kind_of(item: MailItem) -> Literal["copy", "receipt"]:
+    """Return what an item is."""
+    return "copy" if isinstance(item, MailCopy) else "receipt"
+
+
+def mark_after(mark: MailMark, item: MailItem) -> MailMark:
+    """Return how far a mailbox was read when this item was read too."""
+    if isinstance(item, MailCopy) and item.urgent:
+        return mark._replace(urgent=item.seq)
+    return mark._replace(routine=item.seq)
+
+
+def mail_body(item: MailItem) -> bytes:
+    """Return an item's bytes: a copy's frame, or a receipt's JWS."""
     if isinstance(item, MailCopy):
         return write_copy(
             manifest=item.manifest,

@@ -6,7 +6,7 @@ Not for: what a message of an operation may do (`hub/policy/`). Implements `docs
 
 from hub.broker.exchange import Exchange
 from hub.protocol.encoding import decode_b64url, encode_b64url
-from hub.protocol.errors import EncodingError, ForbiddenError, OperationError, RequestError, WrongOriginatorError
+from hub.protocol.errors import EncodingError, ForbiddenError, NotFoundError, OperationError, WrongOriginatorError
 from hub.protocol.interface import SignedOperations
 from hub.protocol.operation import VerifiedOperation, verify_operation
 from hub.protocol.subscription import VerifiedSubscription, verify_subscription
@@ -40,12 +40,12 @@ async def operations_page(exchange: Exchange, partner: str, *, limit: int, curso
     """Return a page of a partner's operations, by name; the cursor is the last name of the page before.
 
     Raises:
-        RequestError: the cursor is none.
+        NotFoundError: the cursor is none.
     """
     try:
         after = decode_b64url(cursor).decode() if cursor else ""
     except (EncodingError, UnicodeDecodeError) as error:
-        raise RequestError("cursor") from error
+        raise NotFoundError("cursor") from error
     known = sorted(await operations_for(exchange, partner), key=lambda one: one.operation.op)
     rest = [one for one in known if one.operation.op > after]
     last = rest[limit - 1].operation.op if len(rest) > limit else None

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from hub.broker.exchange import Exchange
 from hub.broker.ports import KnownMessage
-from hub.protocol.errors import NotFoundError, RequestError
+from hub.protocol.errors import NotFoundError
 from hub.protocol.interface import Matrix, MatrixRow, SentMessage, SentMessages, WithheldReason
 
 _REASONS = TypeAdapter(tuple[WithheldReason, ...])
@@ -52,12 +52,12 @@ async def sent_messages(
     """Return a page of the partner's own messages, newest first; the cursor is the last digest of the page before.
 
     Raises:
-        RequestError: the cursor is none.
+        NotFoundError: the cursor is none.
     """
     if cursor is not None:
         last = await exchange.store.find(mh=cursor)
         if last is None or last.iss != partner:
-            raise RequestError("cursor")
+            raise NotFoundError("cursor")
     known = await exchange.store.messages_of(iss=partner, operation=operation, limit=limit + 1, before=cursor)
     page = tuple(
         SentMessage(mh=one.mh, seq=one.seq, thread=one.thread, op=one.operation, accepted_at=one.accepted_at)

@@ -10,7 +10,7 @@ same arguments.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from hub.protocol.errors import ValiseError
 from hub.protocol.operation import VerifiedOperation
@@ -80,11 +80,25 @@ class RecordedEntry:
     proven: bytes
 
 
+class MailMark(NamedTuple):
+    """How far a mailbox was read: the numbers of the last urgent and of the last routine item.
+
+    Urgent items overtake routine ones, so one number would not do; within each kind the numbers only grow.
+    """
+
+    urgent: int
+    routine: int
+
+
+START: Final = MailMark(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class MailCopy:
     """A waiting copy in its pieces; `write_copy` joins them."""
 
     seq: int
+    urgent: bool
     mh: str
     manifest: str
     second: str | None
@@ -96,7 +110,7 @@ class MailCopy:
 
 @dataclass(frozen=True, slots=True)
 class MailReceipt:
-    """A receipt on its way to the originator of the message that it is about."""
+    """A receipt on its way to the originator of the message that it is about; it is always routine."""
 
     seq: int
     mh: str
@@ -191,10 +205,10 @@ class Record(Protocol):
 class Mailboxes(Protocol):
     """Copies and receipts that wait for a partner."""
 
-    async def waiting(self, partner: str, *, limit: int) -> Sequence[MailItem]:
+    async def waiting(self, partner: str, *, limit: int, after: MailMark = START) -> Sequence[MailItem]:
         """Return what waits, urgent before routine, then oldest first. Reading changes nothing (at-least-once).
 
-        At most `limit` items, and fewer when they are large; none only when nothing waits.
+        At most `limit` items, and fewer when they are large; none only when nothing waits after the mark.
         """
 
     async def confirm(self, partner: str, seqs: Sequence[int], *, at: int) -> None:
@@ -203,8 +217,8 @@ class Mailboxes(Protocol):
         A ciphertext leaves the hub with the last copy that needs it.
         """
 
-    async def wait(self, partner: str, *, seconds: float) -> None:
-        """Return when something may wait for the partner, at the latest after `seconds`."""
+    async def wait(self, partner: str, *, seconds: float, after: MailMark = START) -> None:
+        """Return when something may wait for the partner after the mark, at the latest after `seconds`."""
 
 
 class Groups(Protocol):

@@ -664,6 +664,13 @@ class NotReadyError(ExchangeError):
     sentence = "The hub is not ready for messages; its operator sees why. What waits in the outbox is sent later."
 
 
+class UploadOffsetError(ExchangeError):
+    """A chunk of an upload does not begin where the last one ended; the answer tells where that is."""
+
+    code = "exchange/wrong-offset"
+    sentence = "The chunk does not continue the upload; go on from the offset that the answer names."
+
+
 class UnreachableError(ExchangeError):
     """The hub cannot be reached; what was handed over before waits in the outbox."""
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from hub.protocol.audience import MAX_ADDRESSEES, Via
-from hub.protocol.envelope import Proven
+from hub.protocol.envelope import MAX_SUBMISSION, Proven
 from hub.protocol.manifest import MAX_COMPARTMENTS, MAX_TOPICS
 from hub.protocol.marks import Marks
 from hub.protocol.vocabulary import (
@@ -271,3 +271,34 @@ class ReceiptResults(Wire):
     """What became of each receipt of a batch, in their order."""
 
     results: Annotated[tuple[Taken | Refused, ...], Field(max_length=MAX_BATCH)]
+
+
+# --- uploads and the stream -------------------------------------------------------------------------------------------
+
+
+class UploadWanted(Wire):
+    """A submission that will come in chunks: its digest and its size in bytes."""
+
+    digest: Digest
+    size: Annotated[int, Field(ge=1, le=MAX_SUBMISSION)]
+
+
+class UploadState(Wire):
+    """How many bytes of an upload are on the hub's disk, and when it is forgotten (Unix seconds)."""
+
+    digest: Digest
+    size: Count
+    received: Count
+    expires: Time
+
+
+class StreamedItem(Wire):
+    """One item of the mailbox in the stream: its bytes (base64url), or, when it is large, the mark to fetch it from.
+
+    `GET /v1/mailbox?after=<at>&limit=1` then returns it, unless it was confirmed meanwhile.
+    """
+
+    seq: Count
+    kind: Literal["copy", "receipt"]
+    body: str | None
+    at: str | None

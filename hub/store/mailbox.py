@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from hub.broker.ports import MailCopy, MailItem, MailReceipt
+from hub.broker.ports import MailCopy, MailItem, MailMark, MailReceipt
 from hub.store.packing import Item, unpack_all, unpack_items
 from hub.store.runs import KeptRun, Runs
 from hub.store.schema import BODIES, RUNS, places_in
@@ -71,17 +71,16 @@ class MailReader:
         self._handed: Final[Recent[int, _Handed]] = Recent(_MEMORY)
         self._bodies: Final[Recent[tuple[int, int], _Body]] = Recent(_MEMORY)
 
-    def has_mail(self, partner: str) -> bool:
-        """Return whether anything waits for a partner."""
-        sql = "SELECT EXISTS (SELECT * FROM mail WHERE partner = (SELECT id FROM partners WHERE code = ?))"
-        return bool(self._db.execute(sql, (partner,)).fetchone()[0])
+    def has_mail(self, partner: str, after: MailMark) -> bool:
+        """Return whether anything waits for a partner after a mark."""
+        return bool(self._references(partner, 1, after))
 
-    def waiting(self, partner: str, limit: int) -> Sequence[MailItem]:
+    def waiting(self, partner: str, limit: int, after: MailMark) -> Sequence[MailItem]:
         """Return what waits for a partner, urgent first, as far as it fits into one answer."""
         items: list[MailItem] = []
         size = 0
-        for item in self._references(partner, limit):
-            found = self._item(item)
+        for item, urgent in self._references(partner, limit, after):
+            found = self._item(item, urgent=urgent)
             if isinstance(found, MailCopy):
                 size += sum(map(len, found.blobs))
                 if items and size > _MAX_ANSWER:
@@ -89,16 +88,23 @@ class MailReader:
             items.append(found)
         return items
 
-    def _references(self, partner: str, limit: int) -> list[Item]:
-        found: list[Item] = []
-        sql = "SELECT items FROM mail WHERE partner = (SELECT id FROM partners WHERE code = ?) ORDER BY routine, number"
-        for (items,) in self._db.execute(sql, (partner,)):
-            found += unpack_items(items)
-            if len(found) >= limit:
-                break
-        return found[:limit]
+    def _references(self, partner: str, limit: int, after: MailMark) -> list[tuple[Item, bool]]:
+        """Return what waits after a mark, each with whether it is urgent; a row has the numbers up to the next row's."""
+        found: list[tuple[Item, bool]] = []
+        sql = (
+            "WITH box AS (SELECT id FROM partners WHERE code = :code) "
+            "SELECT items FROM mail WHERE partner = (SELECT id FROM box) AND routine = :routine AND number >= coalesce("
+            "(SELECT max(number) FROM mail WHERE partner = (SELECT id FROM box) AND routine = :routine "
+            "AND number <= :after), 0) ORDER BY number"
+        )
+        for routine, seen in ((0, after.urgent), (1, after.routine)):
+            for (items,) in self._db.execute(sql, {"code": partner, "routine": routine, "after": seen}):
+                found += [(item, not routine) for item in unpack_items(items) if item.number > seen]
+                if len(found) >= limit:
+                    return found[:limit]
+        return found
 
-    def _item(self, item: Item) -> MailItem:
+    def _item(self, item: Item, *, urgent: bool) -> MailItem:
         handed = self._handed.get(item.first, lambda: self._read(item))
         run, offset = handed.run, item.offset
         if not item.released:
@@ -107,6 +113,7 @@ class MailReader:
         body = self._bodies.get((item.message, item.released), lambda: self._read_body(item))
         return MailCopy(
             seq=item.number,
+            urgent=urgent,
             mh=body.mh,
             manifest=body.manifest,
             second=body.second,

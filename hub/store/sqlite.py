@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Final
 
-from hub.broker.ports import Acceptance, Delivery, KnownMessage, MailItem, RecordedEntry
+from hub.broker.ports import START, Acceptance, Delivery, KnownMessage, MailItem, MailMark, RecordedEntry
 from hub.protocol.errors import ValiseError
 from hub.protocol.operation import VerifiedOperation
 from hub.protocol.receipt import VerifiedReceipt
@@ -134,18 +134,18 @@ class SqliteStore:
 
     # --- mailboxes ---
 
-    async def waiting(self, partner: str, *, limit: int) -> Sequence[MailItem]:
+    async def waiting(self, partner: str, *, limit: int, after: MailMark = START) -> Sequence[MailItem]:
         """See `Mailboxes.waiting`."""
-        return await self._readers.run(lambda queries: queries.mail.waiting(partner, limit))
+        return await self._readers.run(lambda queries: queries.mail.waiting(partner, limit, after))
 
     async def confirm(self, partner: str, seqs: Sequence[int], *, at: int) -> None:
         """See `Mailboxes.confirm`."""
         await self._writer.run(lambda ledger: writes.confirm(ledger, partner, seqs, at), rows=len(seqs))
 
-    async def wait(self, partner: str, *, seconds: float) -> None:
+    async def wait(self, partner: str, *, seconds: float, after: MailMark = START) -> None:
         """See `Mailboxes.wait`."""
         bell = self._bells.setdefault(partner, asyncio.Event())  # hung up before looking: nothing is missed between
-        if not await self._readers.run(lambda queries: queries.mail.has_mail(partner)):
+        if not await self._readers.run(lambda queries: queries.mail.has_mail(partner, after)):
             with suppress(TimeoutError):
                 await asyncio.wait_for(bell.wait(), seconds)
 

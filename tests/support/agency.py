@@ -34,6 +34,7 @@ from hub.protocol.hazmat import sha256
 from hub.protocol.keyring import Keyring, KeyUse, PrivateKey
 from hub.protocol.strictjson import write_json
 from hub.protocol.vocabulary import Label
+from hub.store.spool import FileSpool
 from tests.support.content import ACTION, CONSIGNMENT, NARRATIVE
 from tests.support.exchange import FEDERATION, HUB, NOW, make_directory, sign_as_hub
 from tests.support.memory_store import MemoryStore
@@ -185,7 +186,9 @@ class World:
             clock=self.clock,
         )
         notary = Notary(self.store, keyring_of(HUB), federation=FEDERATION, clock=self.clock)
-        app = make_app(exchange, notary, public_url=self._url, repository=self._folder)
+        app = make_app(
+            exchange, notary, public_url=self._url, repository=self._folder, spool=FileSpool(self._folder / "spool")
+        )
         self._server = TestServer(app, port=int(self._url.rpartition(":")[2]))
         await self._server.start_server()
         self._stack.push_async_callback(self._server.close)

@@ -23,6 +23,7 @@ from hub.protocol.manifest import parse_manifest
 from hub.protocol.session import SessionKey, make_assertion
 from hub.protocol.strictjson import parse_json, write_json
 from hub.protocol.wire import parse_wire
+from hub.store.spool import FileSpool
 from hub.store.sqlite import SqliteStore
 from tests.support.agency import ScriptedSet, directory_with_log, keyring_of, scripted_decide
 from tests.support.exchange import FEDERATION, HUB, NOW, seal_warning, sign_as_hub, signer_of
@@ -91,6 +92,7 @@ class Hub:
     def __init__(self, folder: Path, stack: AsyncExitStack, store: SqliteStore, **given: Any) -> None:
         self.store, self._stack = store, stack
         self.now = NOW
+        self.server: TestServer | None = None
         self.directory = directory_with_log()
         self.policies: Any = ScriptedSet()
         self.url = f"http://127.0.0.1:{unused_port()}"
@@ -98,7 +100,20 @@ class Hub:
             HUB, FEDERATION, store, lambda: self.directory, lambda: self.policies, lambda: self.now
         )
         notary = Notary(store, keyring_of(HUB), federation=FEDERATION, clock=lambda: self.now)
-        self.app = make_app(self.exchange, notary, public_url=self.url, repository=folder, **given)
+        self.app = make_app(
+            self.exchange,
+            notary,
+            public_url=self.url,
+            repository=folder,
+            **{"spool": FileSpool(folder / "spool"), **given},
+        )
+
+    def cut_lines(self) -> None:
+        """Cut every line at once, as a broken cable does."""
+        server = self.server.runner.server if self.server is not None and self.server.runner else None
+        for connection in server.connections if server is not None else ():
+            if connection.transport is not None:
+                connection.transport.abort()
 
     async def line(self, partner: str = "fr-customs", *, log_in: bool = True) -> Line:
         http = await self._stack.enter_async_context(aiohttp.ClientSession())
@@ -123,6 +138,7 @@ async def running_hub(folder: Path, **given: Any) -> AsyncIterator[Hub]:
         hub = Hub(folder, stack, store, **given)
         server = TestServer(hub.app, port=int(hub.url.rpartition(":")[2]))
         await server.start_server()
+        hub.server = server
         stack.push_async_callback(server.close)
         yield hub
 

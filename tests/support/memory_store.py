@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from hub.broker.ports import (
+    START,
     Acceptance,
     DecisionEntry,
     Delivery,
@@ -16,6 +17,7 @@ from hub.broker.ports import (
     KnownMessage,
     MailCopy,
     MailItem,
+    MailMark,
     MailReceipt,
     RecordedEntry,
 )
@@ -255,10 +257,13 @@ class MemoryStore:
 
     # --- mailboxes ---
 
-    async def waiting(self, partner: str, *, limit: int) -> Sequence[MailItem]:
+    async def waiting(self, partner: str, *, limit: int, after: MailMark = START) -> Sequence[MailItem]:
         """See `Mailboxes.waiting`."""
+        return [self._item(partner, mail) for mail in self._box(partner, after)[:limit]]
+
+    def _box(self, partner: str, after: MailMark) -> list[_Mail]:
         box = sorted(self._mail.get(partner, []), key=lambda mail: (mail.routine, mail.seq))
-        return [self._item(partner, mail) for mail in box[:limit]]
+        return [mail for mail in box if mail.seq > after[mail.routine]]
 
     def _item(self, partner: str, mail: _Mail) -> MailItem:
         if mail.copy is None:
@@ -269,6 +274,7 @@ class MemoryStore:
         texts = {one.descriptor.id: one.text for one in message.envelope.disclosures}
         return MailCopy(
             seq=mail.seq,
+            urgent=not mail.routine,
             mh=mail.mh,
             manifest=message.known.manifest,
             second=message.envelope.second,
@@ -291,9 +297,9 @@ class MemoryStore:
                     message.deliveries[partner] = replace(row, state=state, collected_at=row.collected_at or at)
                     self._drop_blobs(message)
 
-    async def wait(self, partner: str, *, seconds: float) -> None:
+    async def wait(self, partner: str, *, seconds: float, after: MailMark = START) -> None:
         """See `Mailboxes.wait`."""
-        if not self._mail.get(partner):
+        if not self._box(partner, after):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._bells.setdefault(partner, asyncio.Event()).wait(), seconds)
 

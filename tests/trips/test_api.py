@@ -13,7 +13,7 @@ import pytest
 
 from hub.api.quotas import Limits
 from hub.api.routes import ENDPOINTS, openapi
-from hub.protocol.errors import OverQuotaError, RequestError, UnauthenticatedError
+from hub.protocol.errors import NotFoundError, OverQuotaError, UnauthenticatedError
 from hub.protocol.operation import sign_operation
 from hub.protocol.strictjson import parse_json
 from tests.support.exchange import operation, signer_of
@@ -96,8 +96,8 @@ async def test_a_cursor_of_another_partner_is_none(stack: AsyncExitStack, tmp_pa
     await customs.ask("POST", MESSAGES, frame)
     for cursor in (mh_of(frame), "A" * 43, "x", ""):
         answer = await police.ask("GET", f"{MESSAGES}?cursor={cursor}")
-        answer.check_problem(RequestError, 400)
-    (await police.ask("GET", "/v1/operations?cursor=_w")).check_problem(RequestError, 400)
+        answer.check_problem(NotFoundError, 404)
+    (await police.ask("GET", "/v1/operations?cursor=_w")).check_problem(NotFoundError, 404)
 
 
 async def test_pages_of_operations_go_by_name(stack: AsyncExitStack, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
-from connectors.kit import client
+from connectors.kit import line
 from connectors.kit.agency import Agency
 from connectors.kit.evidence import make_evidence
 from hub.app import RunningHub, running_hub
@@ -122,13 +122,13 @@ def test_the_search_finds_what_it_looks_for() -> None:
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Everything that the hub answers to the connectors."""
     heard: list[bytes] = []
-    bounded = client._bounded
+    bounded = line._bounded
 
     async def recorded(response: aiohttp.ClientResponse, most: int) -> bytes:
         heard.append(await bounded(response, most))
         return heard[-1]
 
-    monkeypatch.setattr(client, "_bounded", recorded)
+    monkeypatch.setattr(line, "_bounded", recorded)
     return heard
 
 

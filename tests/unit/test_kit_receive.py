@@ -33,7 +33,7 @@ from tests.support.agency import (
 from tests.support.exchange import NOW, make_directory, receipt
 
 COLLECTED = "/v1/mailbox/collected"
-RECEIPTS = "/v1/receipts"
+RECEIPTS = "/v1/receipts/batch"
 
 
 @pytest.fixture
