@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -64,7 +63,7 @@ class FileSpool:
                 except OSError:
                     file.truncate(at)  # half a chunk does not count
                     raise
-            return replace(upload, received=at + len(data))
+            return Upload(upload.partner, upload.digest, upload.size, at + len(data), upload.expires)
 
         return await self._run(append)
 

@@ -13,6 +13,7 @@ import pytest
 
 from hub.api.quotas import Limits
 from hub.api.routes import ENDPOINTS, openapi
+from hub.broker.ports import MailMark
 from hub.protocol.errors import NotFoundError, OverQuotaError, UnauthenticatedError
 from hub.protocol.operation import sign_operation
 from hub.protocol.strictjson import parse_json
@@ -58,7 +59,7 @@ async def test_what_is_described_as_closed_is_closed(stack: AsyncExitStack, tmp_
     stranger = await (await start(stack, tmp_path)).line(log_in=False)
     for endpoint in ENDPOINTS:
         if endpoint.session:
-            path = endpoint.path.format(mh="A" * 43, to="de-customs")
+            path = endpoint.path.format(mh="A" * 43, to="de-customs", digest="A" * 43)
             answer = await stranger.send(endpoint.method, path, b"", {})
             answer.check_problem(UnauthenticatedError, 401)
 
@@ -157,9 +158,9 @@ async def test_a_partner_holds_so_many_polls_open_and_no_more(stack: AsyncExitSt
     waits = asyncio.Event()
     wait = hub.store.wait
 
-    async def announced(partner: str, *, seconds: float) -> None:
+    async def announced(partner: str, *, seconds: float, after: MailMark) -> None:
         waits.set()
-        await wait(partner, seconds=seconds)
+        await wait(partner, seconds=seconds, after=after)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hub.store, "wait", announced)

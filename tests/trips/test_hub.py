@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 
+from hub.broker.ports import MailMark
 from hub.protocol.directory import Directory
 from hub.protocol.encoding import decode_b64url, encode_b64url, lp
 from hub.protocol.envelope import MAX_SUBMISSION, parse_copy
@@ -187,9 +188,9 @@ async def test_a_long_poll_wakes_when_something_comes(hub: Hub) -> None:
     waits = asyncio.Event()
     wait = hub.store.wait
 
-    async def announced(partner: str, *, seconds: float) -> None:
+    async def announced(partner: str, *, seconds: float, after: MailMark) -> None:
         waits.set()
-        await wait(partner, seconds=seconds)
+        await wait(partner, seconds=seconds, after=after)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hub.store, "wait", announced)
