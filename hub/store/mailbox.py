@@ -89,7 +89,7 @@ class MailReader:
         return items
 
     def _references(self, partner: str, limit: int, after: MailMark) -> list[tuple[Item, bool]]:
-        """Return what waits after a mark, each with whether it is urgent; a row has the numbers up to the next row's."""
+        """Return what waits after a mark, with whether it is urgent; a row has the numbers up to the next row's."""
         found: list[tuple[Item, bool]] = []
         sql = (
             "WITH box AS (SELECT id FROM partners WHERE code = :code) "

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hub.broker.ports import MailCopy, MailReceipt, Store
+from hub.broker.ports import MailCopy, MailMark, MailReceipt, Store
 from hub.protocol.directory import Directory
 from hub.protocol.envelope import Proven, write_copy
 from hub.protocol.errors import (
@@ -194,6 +194,19 @@ class TestMailbox:
             await store.commit(acceptance(warning(directory, to=BOTH, seq=seq, pri=urgency)))
         assert [item.seq for item in await store.waiting("rilo-we", limit=9)] == [2, 4, 1, 3, 5]
         assert [item.seq for item in await store.waiting("rilo-we", limit=3)] == [2, 4, 1]
+
+    async def test_reading_goes_on_from_a_mark(self, store: Store, directory: Directory) -> None:
+        for seq, pri in enumerate("rurur", 1):
+            urgency = Priority.URGENT if pri == "u" else Priority.ROUTINE
+            await store.commit(acceptance(warning(directory, to=BOTH, seq=seq, pri=urgency)))
+        for mark, rest in (((0, 0), [2, 4, 1, 3, 5]), ((2, 0), [4, 1, 3, 5]), ((2, 3), [4, 5]), ((9, 5), [])):
+            after = MailMark(*mark)
+            items = await store.waiting("rilo-we", limit=9, after=after)
+            assert [item.seq for item in items] == rest
+            assert [isinstance(item, MailCopy) and item.urgent for item in items] == [seq in {2, 4} for seq in rest]
+        async with asyncio.timeout(9):
+            await store.wait("rilo-we", seconds=60, after=MailMark(2, 5))
+            await store.wait("rilo-we", seconds=0.01, after=MailMark(4, 5))
 
     async def test_reading_takes_nothing_and_confirming_may_be_repeated(
         self, store: Store, directory: Directory
