@@ -121,7 +121,7 @@ async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
             clock=now,
         )
         notary = Notary(store, keyring, federation=settings.federation, clock=now)
-        watched = Watched(exchange, keyring, expires=lambda: keeper.expires)
+        watched = Watched(exchange, keyring, expires=lambda: keeper.expires, work=lambda: store.work)
         url = await _listen(stack, settings, watched, notary)
         fresh = asyncio.create_task(keeper.keep_fresh(seconds=settings.refresh_seconds))
         stack.callback(fresh.cancel)

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from hub.backup import marker_of
 from hub.host.belief import check_directory, check_policies, check_standing
-from hub.host.findings import Finding, ask, fail, fine
+from hub.host.findings import Finding, ask, fail, fine, warn
 from hub.host.line import Answer, ask_hub, check_hub
 from hub.host.machine import (
     ask_kernel,
@@ -27,10 +28,10 @@ from hub.host.machine import (
 )
 from hub.protocol.errors import SetupError, ValiseError
 from hub.protocol.keyring import Keyring, open_keyring
-from hub.protocol.wire import parse_wire
+from hub.published import believe_published
 from hub.settings import HubSettings
+from hub.store.lock import lock_of
 from hub.store.schema import APPLICATION_ID, VERSION
-from hub.verify.trust import Seen, TrustedDirectory, refresh_directory
 
 SETTINGS_FILE = "hub.toml"
 
@@ -57,6 +58,7 @@ def examine_hub(folder: Path) -> Iterator[Finding]:
         yield from ask("passphrase", lambda: check_private("passphrase", settings.passphrase_file or Path()))
     yield from _examine_trust(settings)
     yield from ask("store", lambda: check_store(settings.database))
+    yield from ask("lock", lambda: check_lock(settings.database))
     yield from _examine_line(settings)
     yield from check_steps(time.time() - wall, time.monotonic() - monotonic)
 
@@ -72,7 +74,7 @@ def _examine_trust(settings: HubSettings) -> Iterator[Finding]:
         yield from check_keys(keyring, now=now)
 
     def believe() -> Iterator[Finding]:
-        trusted = asyncio.run(_believe(settings, now))
+        trusted = asyncio.run(believe_published(settings, now=now))
         yield from check_directory(trusted, now=now)
         yield from check_policies(trusted)
         for keyring in ring:
@@ -87,23 +89,6 @@ def _keyring(settings: HubSettings) -> Keyring:
     if keyring.partner != settings.hub:
         raise SetupError(f"{settings.keystore.name} holds the keys of {keyring.partner}, not of {settings.hub}")
     return keyring
-
-
-async def _believe(settings: HubSettings, now: int) -> TrustedDirectory:
-    """Return the directory as this hub would believe it now; nothing is remembered."""
-
-    async def fetch(path: str, limit: int) -> bytes | None:
-        try:
-            with (settings.repository / path).open("rb") as file:
-                return file.read(limit + 1)
-        except FileNotFoundError:
-            return None
-
-    memory = settings.database.with_suffix(".seen")
-    seen = parse_wire(Seen, memory.read_bytes(), error=SetupError) if memory.exists() else None
-    anchor = settings.trusted_root.read_bytes()
-    trusted, _ = await refresh_directory(fetch, anchor, now=now, seen=seen, known={})
-    return trusted
 
 
 def check_store(database: Path) -> Iterator[Finding]:
@@ -125,6 +110,24 @@ def check_store(database: Path) -> Iterator[Finding]:
     else:
         text = f"{database.name} is of application {application:#x}, version {version}"
         yield fail("store", text, "Use the program that wrote it, or restore the store from its backup.")
+
+
+def check_lock(database: Path, locks: str | None = None) -> Iterator[Finding]:
+    """Tell which process holds the store (Linux), and whether it was restored and waits for somebody's word.
+
+    Args:
+        database: the SQLite file.
+        locks: what `/proc/locks` says.
+    """
+    if marker_of(database).exists():
+        remedy = "Read docs/how-to/back-up-and-restore.md, then start it with --accept-rollback."
+        yield warn("lock", "the store was restored from a backup", remedy)
+    file = lock_of(database)
+    table = Path("/proc/locks")
+    locks = table.read_text("utf-8") if locks is None and table.exists() else locks or ""
+    inode = f":{file.stat().st_ino}" if file.exists() else ""
+    held = [line.split()[4] for line in locks.splitlines() if inode and line.split()[5].endswith(inode)]
+    yield fine("lock", f"process {held[0]} holds the store" if held else "nobody holds the store")
 
 
 def _examine_line(settings: HubSettings) -> Iterator[Finding]:

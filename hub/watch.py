@@ -26,12 +26,16 @@ from hub.host.metrics import (
     CERTIFICATE_DAYS,
     CHECKPOINT_AGE,
     CLOCK_STEPS,
+    COMMIT_SECONDS,
+    COMMITS,
     DIRECTORY_LEFT,
     DIRECTORY_VERSION,
     KEY_DAYS,
     NOT_READY_REASONS,
     POLICY,
     READY,
+    WRITER_QUEUE,
+    WRITES,
     Gathered,
     Sample,
     disk_samples,
@@ -41,6 +45,7 @@ from hub.protocol.errors import SetupError, StaleDirectoryError, StoreError, Unk
 from hub.protocol.keyring import DAY, Keyring
 from hub.settings import HubSettings
 from hub.store.numbers import Numbers
+from hub.store.writer import Work
 from hub.tlog.checkpoint import parse_checkpoint, verify_by
 
 _LOG: Final = logging.getLogger("valise.hub")
@@ -52,13 +57,14 @@ class Watched:
     """What is looked at of one hub, besides its store.
 
     `expires` is when its directory must have been refreshed, `certificate_ends` when its own TLS certificate ends (both
-    Unix seconds, or None).
+    Unix seconds, or None), and `work` what the store's writer did.
     """
 
     exchange: Exchange
     keyring: Keyring
     expires: Callable[[], int | None] = lambda: None
     certificate_ends: Callable[[], int | None] = lambda: None
+    work: Callable[[], Work] = Work
 
 
 class _Gauges:
@@ -80,6 +86,7 @@ class _Gauges:
         yield from disk_samples(self._settings.database.parent)
         yield from self._trust()
         yield from _standing(self._health.last)
+        yield from _work(self._watched.work())
         yield Sample(CLOCK_STEPS, self._clocks.steps)
         with contextlib.suppress(StoreError):  # then `valise_ready` says so
             yield from self._numbers.samples()
@@ -113,6 +120,13 @@ def _standing(standing: Standing) -> Iterator[Sample]:
     yield Sample(READY, not standing.reasons)
     for code in {one.code for one in standing.reasons}:
         yield Sample(NOT_READY_REASONS, 1, (code,))
+
+
+def _work(work: Work) -> Iterator[Sample]:
+    yield Sample(COMMITS, work.transactions)
+    yield Sample(WRITES, work.jobs)
+    yield Sample(COMMIT_SECONDS, work.seconds)
+    yield Sample(WRITER_QUEUE, work.waiting)
 
 
 @contextlib.asynccontextmanager

@@ -1,8 +1,7 @@
 """Back an agency's store up while its connector runs, and restore it: one file, checked at both ends.
 
-The keystore is left out unless it is asked for. A restored connector has forgotten what it sent since: its numbers are
-older than the hub's, which `valise connector run` finds out. Not for: the file's format (`hub/host/backup.py`). User's
-page: `docs/how-to/back-up-and-restore.md`.
+The keystore is left out unless it is asked for. Not for: what a restored connector does about what it forgot, nor the
+file's format (`hub/host/backup.py`). User's page: `docs/how-to/back-up-and-restore.md`.
 """
 
 from importlib.metadata import version

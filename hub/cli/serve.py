@@ -4,18 +4,22 @@ Not for: what it does (`hub/app.py`). User's page: `docs/how-to/run-a-hub.md`.
 """
 
 import asyncio
+import logging
 import shutil
 import time
 from pathlib import Path
+from typing import Final
 
 import click
 
 from hub.app import serve as serve_hub
 from hub.authority.files import PRIVATE, write_file
+from hub.backup import check_not_rolled_back
 from hub.broker.notary import log_signers
+from hub.cli import keep
 from hub.cli.output import json_option, show
 from hub.cli.passphrases import passphrase_for
-from hub.host.events import PROGRAM, write_events
+from hub.host.events import PROGRAM, ROLLBACK_ACCEPTED, write_events
 from hub.protocol.directory import PartnerRecord, country_of
 from hub.protocol.enrolment import answer_challenge, fingerprint, request_enrolment
 from hub.protocol.errors import SetupError
@@ -24,6 +28,7 @@ from hub.protocol.keys import Signer
 from hub.protocol.vocabulary import PartnerKind
 from hub.settings import HubSettings
 
+_LOG: Final = logging.getLogger("valise.hub")
 _SETTINGS = "hub.toml"
 _KEYS = "keys.valise"
 _FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
@@ -32,6 +37,10 @@ _FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=Fal
 @click.group()
 def hub() -> None:
     """Run a hub."""
+
+
+for _command in (keep.fsck, keep.backup, keep.restore):
+    hub.add_command(_command)
 
 
 @hub.command()
@@ -119,10 +128,18 @@ def answer(folder: Path, challenge: Path, *, as_json: bool) -> None:
 @hub.command()
 @_FOLDER
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Write the hub's address here once it answers.")
+@click.option(
+    "--accept-rollback",
+    is_flag=True,
+    help="Start on a restored backup, knowing that partners may hold promises that it does not know.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write each line of the log as JSON.")
-def serve(folder: Path, ready_file: Path | None, *, as_json: bool) -> None:
+def serve(folder: Path, ready_file: Path | None, *, accept_rollback: bool, as_json: bool) -> None:
     """Run the hub in FOLDER until it is asked to stop (Ctrl-C or SIGTERM)."""
     settings = HubSettings.read(folder / _SETTINGS)
     write_events(as_json=as_json)
     PROGRAM.set(settings.hub)
+    entries = check_not_rolled_back(settings.database, accept=accept_rollback)
+    if entries is not None:
+        _LOG.warning(ROLLBACK_ACCEPTED, entries)
     asyncio.run(serve_hub(settings, ready_file=ready_file))

@@ -79,6 +79,16 @@ CHECKPOINT_SIZE: Final = Measure("valise_checkpoint_size", "gauge", "Entries tha
 CHECKPOINT_AGE: Final = Measure(
     "valise_checkpoint_age_seconds", "gauge", "Seconds since the newest checkpoint was signed."
 )
+COMMITS: Final = Measure("valise_store_commits_total", "counter", "Transactions committed since this hub started.")
+WRITES: Final = Measure(
+    "valise_store_writes_total", "counter", "Writes committed since this hub started; divided by the commits: a group."
+)
+COMMIT_SECONDS: Final = Measure(
+    "valise_store_last_commit_seconds", "gauge", "How long the latest transaction took, its sync included."
+)
+WRITER_QUEUE: Final = Measure(
+    "valise_store_waiting_writes", "gauge", "Writes that waited when the latest transaction was done."
+)
 STORE_BYTES: Final = Measure("valise_store_bytes", "gauge", "Size of the store's files.", ("file",))
 DURABILITY: Final = Measure(
     "valise_store_durability_info", "gauge", "How the store commits; always 1.", ("journal_mode", "synchronous")

@@ -29,7 +29,7 @@ from hub.host.metrics import (
 from hub.protocol.encoding import decode_b64url
 from hub.store.log import size_of
 from hub.store.packing import ITEM, Item, unpack_all, unpack_items
-from hub.store.schema import typed_errors
+from hub.store.schema import connect, typed_errors
 
 _AT_ONCE: Final = 5_000  # runs of entries counted at one look; what is more is counted at the next
 _SYNCHRONOUS: Final = ("OFF", "NORMAL", "FULL", "EXTRA")  # PRAGMA synchronous
@@ -54,6 +54,8 @@ class Numbers:
         self._counts: Final[Counter[tuple[Measure, str]]] = Counter()
         with typed_errors(), closing(self._open()) as db:
             self._next = size_of(db)
+        with typed_errors(), closing(connect(database)) as db:  # as whoever writes is connected
+            self._synchronous: Final = _SYNCHRONOUS[db.execute("PRAGMA synchronous").fetchone()[0]]
 
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(f"{self._database.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
@@ -77,7 +79,7 @@ class Numbers:
             db.execute("ROLLBACK")
         for (measure, value), number in self._counts.items():
             yield Sample(measure, number, (value,))
-        yield Sample(DURABILITY, 1, (journal, "FULL"))
+        yield Sample(DURABILITY, 1, (journal, self._synchronous))
         yield from self._sizes()
 
     def _count(self, db: sqlite3.Connection) -> None:

@@ -29,6 +29,7 @@ class Store:
     """A store that answers, or does not."""
 
     fault: ValiseError | None = None
+
     writing: ValiseError | None = None
 
     def check_writing(self) -> None:
