@@ -51,6 +51,10 @@ test: $(VENV)/dev.stamp ## run the tests
 	@$(TESTS)
 	@$(DOCS)
 
+.PHONY: soak
+soak: $(VENV)/dev.stamp ## kill hub and connectors and cut the power, for SOAK_SECONDS (600), and account for every message
+	@$(BIN)/python -m tests.faults.soak --seconds $(or $(SOAK_SECONDS),600) --seed $${SOAK_SEED:-$$(date +%s)}
+
 .PHONY: fuzz
 fuzz: $(VENV)/dev.stamp ## look for bytes that a parser trips over, for FUZZ_SECONDS (600)
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),600) --seed $${FUZZ_SEED:-$$(date +%s)}

@@ -12,9 +12,8 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 OK: Final = 0  # SQLite result codes, sqlite.org/rescode.html
+READ_ONLY: Final = 8
 FULL: Final = 13
-IOERR_WRITE: Final = 778
-IOERR_FSYNC: Final = 1034
 
 _Pointer = ctypes.c_void_p
 
@@ -45,8 +44,9 @@ class _Vfs(ctypes.Structure):
     )
 
 
-_OPEN: Final = ctypes.CFUNCTYPE(ctypes.c_int, _Pointer, ctypes.c_char_p, _Pointer, ctypes.c_int, _Pointer)
-_DELETE: Final = ctypes.CFUNCTYPE(ctypes.c_int, _Pointer, ctypes.c_char_p, ctypes.c_int)
+# Names are handed on as the pointers that they are: the VFS keeps them, and reads what lies before and behind.
+_OPEN: Final = ctypes.CFUNCTYPE(ctypes.c_int, _Pointer, _Pointer, _Pointer, ctypes.c_int, _Pointer)
+_DELETE: Final = ctypes.CFUNCTYPE(ctypes.c_int, _Pointer, _Pointer, ctypes.c_int)
 _WRITE: Final = ctypes.CFUNCTYPE(ctypes.c_int, _Pointer, _Pointer, ctypes.c_int, ctypes.c_int64)
 _TRUNCATE: Final = ctypes.CFUNCTYPE(ctypes.c_int, _Pointer, ctypes.c_int64)
 _SYNC: Final = ctypes.CFUNCTYPE(ctypes.c_int, _Pointer, ctypes.c_int)
@@ -93,16 +93,16 @@ class Shim:
         self._kept.append(callback)
         return ctypes.cast(callback, _Pointer).value
 
-    def _on_open(self, vfs: int, name: bytes | None, file: int, flags: int, out: int | None) -> int:
+    def _on_open(self, vfs: int, name: int | None, file: int, flags: int, out: int | None) -> int:
         code: int = self._open(vfs, name, file, flags, out)
         opened = ctypes.cast(file, ctypes.POINTER(_File)).contents
         if code == OK and name is not None and opened.methods:
-            self._paths[file] = name.decode()
+            self._paths[file] = ctypes.string_at(name).decode()
             opened.methods = self._methods(opened.methods)
         return code
 
-    def _on_delete(self, vfs: int, name: bytes, sync: int) -> int:
-        return self._disk.truncate(name.decode(), -1, lambda: self._delete(vfs, name, sync))
+    def _on_delete(self, vfs: int, name: int, sync: int) -> int:
+        return self._disk.truncate(ctypes.string_at(name).decode(), -1, lambda: self._delete(vfs, name, sync))
 
     def _methods(self, given: Any) -> Any:
         """Return a copy of a table of methods with ours in it; there is one for each way of locking."""

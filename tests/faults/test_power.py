@@ -18,7 +18,7 @@ from tests.faults.books import MANY
 from tests.faults.cuts import cut_hub, losses_of_hub, places, record, restore
 from tests.faults.power import MOODS, Event, Mood, acknowledged, left_after
 
-CUTS: Final = 28
+CUTS: Final = 20
 MESSAGES: Final = 160
 
 

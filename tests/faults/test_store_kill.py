@@ -18,7 +18,7 @@ from hub.protocol.submission import VerifiedEnvelope
 from tests.support.exchange import NOW, acceptance, make_directory, message_id, warning
 from tests.support.stores import leaf_of, open_sqlite
 
-ROUNDS = 5
+ROUNDS = 3
 KEYS = ("fr-customs", "de-customs")
 TO = {"de-police": [0, 1], "rilo-we": [0], "int-bureau": [1]}
 LIMIT = 100_000
