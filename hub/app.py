@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from aiohttp import web
-
+from hub.api.listen import Door, listening, server_tls
 from hub.api.quotas import Limits
 from hub.api.routes import make_app
 from hub.broker.exchange import Exchange
 from hub.broker.notary import Notary
-from hub.host.events import LISTENING, SERVER_FAILED
+from hub.host.events import LISTENING
 from hub.keeping import Keeper
 from hub.protocol.errors import SetupError
 from hub.protocol.keyring import Keyring, open_keyring
@@ -33,8 +32,6 @@ from hub.store.sqlite import SqliteStore
 from hub.watch import Watched, watch
 
 _LOG: Final = logging.getLogger("valise.hub")
-_SHUTDOWN: Final = 10.0  # seconds that requests under way are given when the hub stops; polls are answered at once
-_IDLE: Final = 15.0  # seconds that a line may be idle, or a request's head take; connectors let go after 10
 
 
 class SteadyClock:
@@ -136,30 +133,18 @@ def _bind(settings: HubSettings) -> socket.socket:
         raise SetupError(f"port {settings.port} of {settings.host}: {error.strerror}") from error
 
 
-class _Discreet(logging.Filter):
-    """Keeps of what the HTTP server notes only what went wrong: it would repeat malformed requests word for word."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        cause = record.exc_info[0] if record.exc_info else None
-        record.msg, record.args = SERVER_FAILED, (cause.__name__ if cause else "unknown",)
-        record.exc_info = record.exc_text = record.stack_info = None
-        return True
-
-
-def _discreet_logger() -> logging.Logger:
-    logger = logging.getLogger("valise.http")
-    if not any(isinstance(one, _Discreet) for one in logger.filters):
-        logger.addFilter(_Discreet())
-    return logger
+def _door(settings: HubSettings) -> Door:
+    tls = None
+    if settings.tls_certificate is not None and settings.tls_key is not None:
+        required = settings.tls_client_certificates == "required"
+        tls = server_tls(
+            settings.tls_certificate, settings.tls_key, client_ca=settings.tls_client_ca, required=required
+        )
+    return Door(tls=tls, per_address=settings.connections_per_address)
 
 
-async def _listen(stack: contextlib.AsyncExitStack, settings: HubSettings, watched: Watched, notary: Notary) -> str:
-    sock = _bind(settings)
-    stack.callback(sock.close)
-    host, port = sock.getsockname()[:2]
-    url = settings.public_url or f"http://{host}:{port}"
-    spool = FileSpool(settings.database.with_suffix(".spool"))
-    limits = Limits(
+def _limits(settings: HubSettings) -> Limits:
+    return Limits(
         requests_per_minute=settings.requests_per_minute,
         messages_per_minute=settings.messages_per_minute,
         messages_per_day=settings.messages_per_day,
@@ -168,20 +153,20 @@ async def _listen(stack: contextlib.AsyncExitStack, settings: HubSettings, watch
         waiting=settings.waiting_polls,
         logins_per_minute=settings.logins_per_minute,
     )
-    app = make_app(watched.exchange, notary, public_url=url, repository=settings.repository, spool=spool, limits=limits)
-    health = await stack.enter_async_context(watch(app, settings, watched))
-    runner = web.AppRunner(
-        app,
-        access_log=None,  # a line of it names partners and messages
-        logger=_discreet_logger(),
-        auto_decompress=False,  # nobody compresses here, so no bomb is ever unpacked
-        keepalive_timeout=_IDLE,
-        shutdown_timeout=_SHUTDOWN,
+
+
+async def _listen(stack: contextlib.AsyncExitStack, settings: HubSettings, watched: Watched, notary: Notary) -> str:
+    sock = _bind(settings)
+    stack.callback(sock.close)
+    host, port = sock.getsockname()[:2]
+    url = settings.public_url or f"{'https' if settings.tls_certificate else 'http'}://{host}:{port}"
+    spool = FileSpool(settings.database.with_suffix(".spool"))
+    app = make_app(
+        watched.exchange, notary, public_url=url, repository=settings.repository, spool=spool, limits=_limits(settings)
     )
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
+    health = await stack.enter_async_context(watch(app, settings, watched))
+    await stack.enter_async_context(listening(app, sock, _door(settings)))
     stack.callback(health.stop)  # first of all, so that a proxy sends nobody here while the last answers go out
-    await web.SockSite(runner, sock).start()
     return url
 
 

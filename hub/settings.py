@@ -7,9 +7,9 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from hub.protocol.errors import SetupError
 
@@ -56,6 +56,20 @@ class HubSettings(BaseModel):
     refresh_seconds: Annotated[
         int, Field(ge=1, le=3_600, description="How often the hub looks for a new directory or policy set.")
     ] = 10
+    tls_certificate: Annotated[
+        Path | None, Field(description="The hub's certificate with its chain (PEM), if the hub ends TLS (1.3) itself.")
+    ] = None
+    tls_key: Annotated[Path | None, Field(description="The private key of `tls_certificate` (PEM).")] = None
+    tls_client_ca: Annotated[
+        Path | None, Field(description="Authorities of client certificates (PEM); without it, none is asked for.")
+    ] = None
+    tls_client_certificates: Annotated[
+        Literal["required", "optional"],
+        Field(description="With `tls_client_ca`: whether a connector without a certificate is turned away."),
+    ] = "required"
+    connections_per_address: Annotated[
+        int, Field(ge=0, description="Lines that one address may hold; 0 behind a proxy, which counts them itself.")
+    ] = 256
     requests_per_minute: Annotated[
         int, Field(ge=0, description="Requests that one partner may make in a minute; 0, here and below: no limit.")
     ] = 6_000
@@ -76,6 +90,14 @@ class HubSettings(BaseModel):
         int,
         Field(ge=0, description="Log-ins from one address in a minute; behind a proxy, all come from its address."),
     ] = 300
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key belong together")
+        if self.tls_client_ca is not None and self.tls_certificate is None:
+            raise ValueError("tls_client_ca is for a hub with tls_certificate")
+        return self
 
     @classmethod
     def read(cls, file: Path) -> Self:

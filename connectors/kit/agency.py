@@ -13,7 +13,6 @@ Not for: the trips themselves (`send.py`, `receive.py`) nor for running unattend
 import asyncio
 import contextlib
 import logging
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -40,6 +39,7 @@ from connectors.kit.report import Report
 from connectors.kit.send import Addressing, Sent, advance, compose, hand_over
 from connectors.kit.settings import ConnectorSettings, read_passphrase, read_settings
 from connectors.kit.threads import Reference, find_reference
+from connectors.kit.tls import client_tls
 from hub.host.events import NOT_REFRESHED
 from hub.protocol.content import Draft
 from hub.protocol.errors import DirectoryError, ExchangeError, PolicyError, SetupError, StaleDirectoryError
@@ -356,10 +356,6 @@ def _unlock(settings: ConnectorSettings, passphrase: SecretStr | None) -> Keyrin
 
 
 def _client(settings: ConnectorSettings, keyring: Keyring, clock: Callable[[], int]) -> HubClient:
-    try:
-        tls = ssl.create_default_context(cafile=settings.ca_file) if settings.ca_file else None
-    except OSError as error:
-        raise SetupError(f"{settings.ca_file}: {error.strerror}") from error
     return HubClient(
         settings.hub_url,
         federation=settings.federation,
@@ -367,7 +363,7 @@ def _client(settings: ConnectorSettings, keyring: Keyring, clock: Callable[[], i
         hub=settings.hub,
         signer=keyring.signer("sign", at=clock()),
         clock=clock,
-        tls=tls,
+        tls=client_tls(settings.ca_file, settings.client_certificate, settings.client_key),
     )
 
 

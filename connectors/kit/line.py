@@ -17,6 +17,7 @@ import aiohttp
 
 from connectors.kit.events import EventReader, StreamEvent
 from connectors.kit.refusals import error_for
+from connectors.kit.tls import line_error
 from hub.protocol.errors import (
     AnswerError,
     BusyError,
@@ -210,7 +211,7 @@ class Line:
                     raise self._refusal(response.status, await _bounded(response, MAX_ANSWER), _facts(response))
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UnreachableError(type(error).__name__) from error
+            raise line_error(error) from error
 
     def _refusal(self, status: int, answer: bytes, facts: Mapping[str, int]) -> ValiseError:
         """Return the error that the hub names; what is no problem document comes from something before the hub."""

@@ -63,6 +63,10 @@ class ConnectorSettings(BaseModel):
     ca_file: Annotated[
         Path | None, Field(description="Certificates that vouch for the hub, where the system's do not.")
     ] = None
+    client_certificate: Annotated[
+        Path | None, Field(description="This connector's certificate (PEM), for a hub that wants one.")
+    ] = None
+    client_key: Annotated[Path | None, Field(description="The private key of `client_certificate` (PEM).")] = None
     poll_seconds: Annotated[int, Field(ge=0, le=30, description="How long one long poll waits, in seconds.")] = 25
     refresh_seconds: Annotated[
         int, Field(ge=1, le=86_400, description="How often directory and policy set are refreshed, in seconds.")
@@ -95,6 +99,8 @@ class ConnectorSettings(BaseModel):
     def _is_no_hub(self) -> Self:
         if self.partner == self.hub:
             raise ValueError("partner and hub are the same")
+        if (self.client_certificate is None) != (self.client_key is None):
+            raise ValueError("client_certificate and client_key belong together")
         return self
 
 

@@ -678,6 +678,37 @@ class UnreachableError(ExchangeError):
     sentence = "The hub cannot be reached; what was handed over waits in the outbox, anything else can be tried again."
 
 
+class HubCertificateError(UnreachableError):
+    """The hub's certificate is not signed by an authority that is trusted here, or is another host's."""
+
+    code = "exchange/hub-certificate"
+    sentence = "The hub's certificate is not trusted here; check hub_url and ca_file, and do not switch the check off."
+
+
+class CertificateExpiredError(UnreachableError):
+    """The hub's certificate has expired or is not valid yet."""
+
+    code = "exchange/hub-certificate-expired"
+    sentence = "The hub's certificate has expired or is not valid yet; check this clock, then tell the hub's operator."
+
+
+class ClientCertificateError(UnreachableError):
+    """The hub refused this connector's certificate, or wants one and got none."""
+
+    code = "exchange/client-certificate"
+    sentence = (
+        "The hub refused this connector's certificate, or wants one; check client_certificate and client_key, and "
+        "whether it has expired."
+    )
+
+
+class TlsVersionError(UnreachableError):
+    """The two ends have no version of TLS in common; nothing below 1.3 is spoken."""
+
+    code = "exchange/tls-version"
+    sentence = "The hub and this connector share no version of TLS; both must speak TLS 1.3."
+
+
 class AnswerError(ExchangeError):
     """A hub's answer is not of the form that the interface gives, or is not about what was asked."""
 

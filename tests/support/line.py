@@ -4,6 +4,8 @@ Not for: what policy decides, which is scripted here, nor the connector's own cl
 """
 
 import io
+import socket
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -11,8 +13,9 @@ from typing import Any, Final
 
 import aiohttp
 import pytest
-from aiohttp.test_utils import TestServer, unused_port
+from aiohttp.test_utils import unused_port
 
+from hub.api.listen import Door, listening
 from hub.api.routes import make_app
 from hub.broker.exchange import Exchange
 from hub.broker.notary import Notary
@@ -30,6 +33,7 @@ from tests.support.exchange import FEDERATION, HUB, NOW, seal_warning, sign_as_h
 
 MESSAGES: Final = "/v1/messages"
 MAILBOX: Final = "/v1/mailbox"
+PLAIN: Final = Door()
 
 
 class Answer:
@@ -89,13 +93,13 @@ class Line:
 class Hub:
     """A running hub; its clock, directory and policy are what the test says."""
 
-    def __init__(self, folder: Path, stack: AsyncExitStack, store: SqliteStore, **given: Any) -> None:
+    def __init__(self, folder: Path, stack: AsyncExitStack, store: SqliteStore, door: Door, **given: Any) -> None:
         self.store, self._stack = store, stack
         self.now = NOW
-        self.server: TestServer | None = None
+        self.runner: aiohttp.web.AppRunner | None = None
         self.directory = directory_with_log()
         self.policies: Any = ScriptedSet()
-        self.url = f"http://127.0.0.1:{unused_port()}"
+        self.url = f"{'https' if door.tls else 'http'}://127.0.0.1:{unused_port()}"
         self.exchange = Exchange(
             HUB, FEDERATION, store, lambda: self.directory, lambda: self.policies, lambda: self.now
         )
@@ -110,13 +114,16 @@ class Hub:
 
     def cut_lines(self) -> None:
         """Cut every line at once, as a broken cable does."""
-        server = self.server.runner.server if self.server is not None and self.server.runner else None
+        server = self.runner.server if self.runner is not None else None
         for connection in server.connections if server is not None else ():
             if connection.transport is not None:
                 connection.transport.abort()
 
-    async def line(self, partner: str = "fr-customs", *, log_in: bool = True) -> Line:
-        http = await self._stack.enter_async_context(aiohttp.ClientSession())
+    async def line(
+        self, partner: str = "fr-customs", *, log_in: bool = True, tls: ssl.SSLContext | None = None
+    ) -> Line:
+        connector = aiohttp.TCPConnector(ssl=tls if tls is not None else True)
+        http = await self._stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         line = Line(self.url, partner, http)
         if log_in:
             assert (await line.log_in()).status == 200
@@ -127,7 +134,7 @@ class Hub:
 
 
 @asynccontextmanager
-async def running_hub(folder: Path, **given: Any) -> AsyncIterator[Hub]:
+async def running_hub(folder: Path, *, door: Door = PLAIN, **given: Any) -> AsyncIterator[Hub]:
     """Run a hub on a store of its own; `given` goes to `make_app`."""
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(
@@ -135,11 +142,10 @@ async def running_hub(folder: Path, **given: Any) -> AsyncIterator[Hub]:
                 folder / "hub.sqlite", federation=FEDERATION, hub=HUB, sign_batch=sign_as_hub, clock=lambda: NOW
             )
         )
-        hub = Hub(folder, stack, store, **given)
-        server = TestServer(hub.app, port=int(hub.url.rpartition(":")[2]))
-        await server.start_server()
-        hub.server = server
-        stack.push_async_callback(server.close)
+        hub = Hub(folder, stack, store, door, **given)
+        sock = socket.create_server(("127.0.0.1", int(hub.url.rpartition(":")[2])))
+        stack.callback(sock.close)
+        hub.runner = await stack.enter_async_context(listening(hub.app, sock, door))
         yield hub
 
 
