@@ -3,14 +3,13 @@
 Not for: connectors (`connectors/kit/settings.py`). Reference page: `docs/reference/settings.md`, generated from here.
 """
 
-import difflib
 import os
-import tomllib
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from hub.host.settings import read_toml
 from hub.protocol.errors import SetupError
 
 PASSPHRASE: Final = "VALISE_PASSPHRASE"  # noqa: S105 - the variable's name
@@ -106,22 +105,10 @@ class HubSettings(BaseModel):
         Raises:
             SetupError: the file is missing or not TOML, or a key is unknown, missing or of another type.
         """
-        try:
-            values = tomllib.loads(file.read_text("utf-8"))
-            settings = cls.model_validate(values)
-        except OSError as error:
-            raise SetupError(f"{file.name}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SetupError(f"{file.name}: {error}") from error
-        except ValidationError as invalid:
-            raise SetupError(f"{file.name}: {_explain(invalid, list(cls.model_fields))}") from None
-        if settings.public_url is not None:
-            settings = settings.model_copy(update={"public_url": settings.public_url.rstrip("/")})
-        folder = file.parent
-        paths = {
-            name: folder / value for name in cls.model_fields if isinstance(value := getattr(settings, name), Path)
-        }
-        return settings.model_copy(update=paths)
+        settings = read_toml(file, cls)
+        if settings.public_url is None:
+            return settings
+        return settings.model_copy(update={"public_url": settings.public_url.rstrip("/")})
 
     def passphrase(self) -> SecretStr:
         """Return the keystore's passphrase from the environment or the passphrase file.
@@ -137,12 +124,3 @@ class HubSettings(BaseModel):
             return SecretStr(self.passphrase_file.read_text("utf-8").strip())
         except OSError as error:
             raise SetupError(f"{self.passphrase_file.name}: {error.strerror}") from error
-
-
-def _explain(invalid: ValidationError, known: list[str]) -> str:
-    first = invalid.errors(include_url=False, include_input=False)[0]
-    name = ".".join(map(str, first["loc"]))
-    if first["type"] != "extra_forbidden":
-        return f"{name}: {first['msg']}"
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"unknown setting {name}" + (f"; did you mean {near[0]}?" if near else "")

@@ -5,16 +5,16 @@ Not for: secrets; the passphrase comes from the environment or from a file that 
 """
 
 import os
-import tomllib
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from connectors.kit.files import read_private
+from hub.host.settings import read_toml
 from hub.protocol.errors import SetupError
-from hub.protocol.vocabulary import PartnerCode, nearest
+from hub.protocol.vocabulary import PartnerCode
 
 Adapter = Literal["customs", "police", "interpol", "none"]
 
@@ -110,28 +110,7 @@ def read_settings(folder: Path) -> ConnectorSettings:
     Raises:
         SetupError: there is no such file, it is not TOML, or a key or value is wrong; the detail names it.
     """
-    file = folder / SETTINGS_FILE
-    try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SetupError(f"{file}: {error.strerror}") from error
-    except ValueError as error:  # TOML or UTF-8
-        raise SetupError(f"{file}: {error}") from error
-    known = ConnectorSettings.model_fields
-    for key in values:
-        if key not in known:
-            raise SetupError(f"{file}: no setting is called '{key}'{nearest(key, known)}")
-    try:
-        settings = ConnectorSettings.model_validate(values)
-    except ValidationError as invalid:
-        first = invalid.errors(include_url=False, include_input=False)[0]
-        raise SetupError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    return _with_paths_in(folder.absolute(), settings)
-
-
-def _with_paths_in(folder: Path, settings: ConnectorSettings) -> ConnectorSettings:
-    paths = {name: folder / value for name, value in settings if isinstance(value, Path)}
-    return settings.model_copy(update=paths)
+    return read_toml(folder.absolute() / SETTINGS_FILE, ConnectorSettings)
 
 
 def read_passphrase(settings: ConnectorSettings) -> SecretStr:

@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from hub.api.messages import RECEIPT, SUBMISSION
+from hub.api.metrics import count_refusal
 from hub.api.places import BODY, EXCHANGE, PARTNER, QUOTAS
 from hub.api.problems import problem
 from hub.api.requests import answer
@@ -34,7 +35,9 @@ async def _submit_batch(request: web.Request) -> web.Response:
     frames = _parts(request)
     request.app[QUOTAS].messages(request[PARTNER], len(frames))
     outcomes = await submit_many(request.app[EXCHANGE], request[PARTNER], frames)
-    results = [b'{"accept":' + one + b"}" if isinstance(one, bytes) else write_wire(_refused(one)) for one in outcomes]
+    results = [
+        b'{"accept":' + one + b"}" if isinstance(one, bytes) else write_wire(_refused(request, one)) for one in outcomes
+    ]
     return web.Response(body=b'{"results":[' + b",".join(results) + b"]}", content_type=JSON)
 
 
@@ -48,11 +51,12 @@ async def _take(request: web.Request, part: bytes) -> Taken | Refused:
             raise RequestError("not a compact JWS")
         await take_receipt(request.app[EXCHANGE], request[PARTNER], part.decode("ascii"))
     except ValiseError as error:
-        return _refused(error)
+        return _refused(request, error)
     return Taken(taken=True)
 
 
-def _refused(error: ValiseError) -> Refused:
+def _refused(request: web.Request, error: ValiseError) -> Refused:
+    count_refusal(request, error.code)
     return Refused(problem=problem(type(error)))
 
 

@@ -39,6 +39,7 @@ class Counts:
 
         Two layers: the inner one sees errors before they become problems, the outer one sees every answer.
         """
+        app[COUNTS] = self
         app.middlewares.insert(0, self._count_answer)
         app.middlewares.append(self._count_refusal)
 
@@ -48,7 +49,7 @@ class Counts:
             yield Sample(COLLECTS, at, (partner,))
 
     def refuse(self, code: str) -> None:
-        """Count a refusal that is part of an answer, such as one message of a batch."""
+        """Count one refusal by its wire code."""
         self._refusals.labels(code).inc()
 
     @web.middleware
@@ -67,11 +68,21 @@ class Counts:
         try:
             answer = await handler(request)
         except ValiseError as error:
-            self._refusals.labels(error.code).inc()
+            self.refuse(error.code)
             raise
         if _route(request).startswith(_MAILBOX) and PARTNER in request:
             self._collects[request[PARTNER]] = request.app[EXCHANGE].clock()
         return answer
+
+
+COUNTS: Final = web.AppKey("counts", Counts)
+
+
+def count_refusal(request: web.Request, code: str) -> None:
+    """Count a refusal that is part of an answer, such as one message of a batch, if anybody counts."""
+    counts = request.app.get(COUNTS)
+    if counts is not None:
+        counts.refuse(code)
 
 
 def _route(request: web.Request) -> str:

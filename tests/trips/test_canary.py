@@ -1,8 +1,8 @@
 """A made-up name travels in every compartment of every kind of message, and is found nowhere but where it is read.
 
 Then it is offered to the hub in every place where a request can say something wrong. Searched are every answer of the
-hub, every line of every log, and every file of hub and agencies, in the plain and encoded as our formats encode. Not
-for: what an officer is shown, which is the content itself.
+hub, its metrics, every line of every log, every backup, and every file of hub and agencies, in the plain and encoded as
+our formats encode. Not for: what an officer is shown, which is the content itself.
 """
 
 import asyncio
@@ -10,18 +10,26 @@ import base64
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import unused_port
 
+from connectors.cli.status import look
 from connectors.kit import line
 from connectors.kit.agency import Agency
+from connectors.kit.backup import back_up as back_up_agency
+from connectors.kit.doctor import examine_agency
 from connectors.kit.evidence import make_evidence
 from hub.app import RunningHub, running_hub
+from hub.backup import back_up as back_up_hub
+from hub.doctor import examine_hub
+from hub.host.events import EventLine
+from hub.host.findings import as_text
 from hub.protocol.content import parse_draft
 from hub.protocol.encoding import encode_b64url
 from hub.protocol.errors import ContentError, NotFoundError
@@ -29,9 +37,10 @@ from hub.protocol.session import SessionKey, make_assertion
 from hub.protocol.strictjson import write_json
 from hub.protocol.vocabulary import LABELS_OF, Label, MessageKind
 from hub.settings import HubSettings
+from hub.store.fsck import examine_store as examine_hub_store
 from tests.support.agency import running_world
 from tests.support.exercise import HUB, OPERATION, WORD, Exercise, found_exercise
-from tests.support.office import FEDERATION
+from tests.support.office import FEDERATION, PASSPHRASE
 
 CANARY: Final = "QUILLFEATHER"
 ORIGINATOR: Final = "fr-customs"
@@ -138,10 +147,54 @@ async def exercise(tmp_path: Path) -> Exercise:
 
 
 @pytest.fixture
-async def hub(exercise: Exercise) -> AsyncIterator[RunningHub]:
+def admin(exercise: Exercise) -> str:
+    """The address of the hub's metrics."""
+    port = unused_port()
+    with (exercise.hub / "hub.toml").open("a") as settings:
+        settings.write(f"admin_port = {port}\n")
+    return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+async def hub(exercise: Exercise, admin: str) -> AsyncIterator[RunningHub]:
+    assert admin
     async with running_hub(HubSettings.read(exercise.hub / "hub.toml")) as running:
         exercise.place_agencies(running.url)
         yield running
+
+
+async def check_told(admin: str) -> None:
+    """Check what the hub tells its operator: metrics and readiness."""
+    async with aiohttp.ClientSession() as http:
+        for path in ("/metrics", "/readyz", "/livez"):
+            async with http.get(admin + path) as answer:
+                told = await answer.read()
+            assert answer.status == 200
+            assert not is_in(told), path
+
+
+def check_events(caplog: pytest.LogCaptureFixture) -> None:
+    """Check the lines that the programs write, in both forms."""
+    for as_json in (False, True):
+        lines = [EventLine(as_json=as_json).format(record) for record in caplog.records]
+        assert lines
+        assert [line for line in lines if is_in(line.encode())] == []
+
+
+def check_backups(exercise: Exercise, agencies: Sequence[str]) -> None:
+    """Back everything up, and check what is in the files and what the checks say."""
+    now = int(time.time())
+    hub_file = exercise.folder / "hub.backup"
+    back_up_hub(exercise.hub, hub_file, now=now, with_keys=True)
+    said = as_text(list(examine_hub(exercise.hub))) + as_text(list(examine_hub_store(exercise.database, None, hub=HUB)))
+    for partner in agencies:
+        file = exercise.folder / f"{partner}.backup"
+        back_up_agency(exercise.agency(partner), file, now=now, with_keys=True)
+        said += as_text(list(examine_agency(exercise.agency(partner), WORD)))
+        said += write_json(look(exercise.agency(partner), now=now)).decode()
+        assert not is_in(file.read_bytes()), file.name
+    assert not is_in(hub_file.read_bytes())
+    assert not is_in(said.encode())
 
 
 def check_files(folder: Path) -> int:
@@ -170,9 +223,14 @@ async def _read_all(agency: Agency) -> dict[Label, bool]:
 
 @pytest.mark.usefixtures("hub")
 async def test_the_name_is_only_where_it_is_read(
-    exercise: Exercise, answers: list[bytes], caplog: pytest.LogCaptureFixture
+    exercise: Exercise,
+    admin: str,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: list[bytes],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("VALISE_PASSPHRASE", PASSPHRASE)
     now = int(time.time())
     async with AsyncExitStack() as stack:
         agencies = {
@@ -200,6 +258,9 @@ async def test_the_name_is_only_where_it_is_read(
         assert await other.inbox()
         assert await customs.outbox()
         assert check_files(exercise.folder) > 100_000
+        await check_told(admin)
+        await asyncio.to_thread(check_backups, exercise, sorted(agencies))
+    check_events(caplog)
     assert sum(map(len, answers)) > 50_000
     assert [answer[:40] for answer in answers if is_in(answer)] == []
     check_logs(caplog)
@@ -247,7 +308,7 @@ def _wrong() -> Iterator[tuple[str, str, bytes]]:
 
 
 async def test_no_error_repeats_what_was_wrong(
-    exercise: Exercise, hub: RunningHub, caplog: pytest.LogCaptureFixture
+    exercise: Exercise, hub: RunningHub, admin: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     bodies = []
@@ -283,6 +344,8 @@ async def test_no_error_repeats_what_was_wrong(
         bodies.append((await ask("GET", "/v1/mailbox", b"", CANARY))[1])
         with pytest.raises(NotFoundError):
             await agency.matrix(CANARY)
+    await check_told(admin)
+    check_events(caplog)
     assert [body for body in bodies if is_in(body)] == []
     check_logs(caplog)
 

@@ -103,6 +103,15 @@ async def test_a_scrape_says_what_happened_and_names_no_message(exercise: Exerci
     assert labels & set(PARTNERS) == {"fr-customs", "de-customs", "de-police"}
 
 
+async def test_a_refusal_within_a_batch_counts(hub: RunningHub, exercise: Exercise, admin: str) -> None:
+    assert hub.url
+    async with Agency.open(exercise.agency("fr-customs"), passphrase=WORD) as agency:
+        answers = await agency.connector.client.submit_many([b"no frame", b"none either"])
+        assert len(answers) == 2
+    found = await scrape(admin)
+    assert found["valise_refusals_total", ("encoding/frame",)] == 2
+
+
 async def test_partners_cannot_ask_for_metrics(hub: RunningHub) -> None:
     status, _ = await get(f"{hub.url}/metrics")
     assert status == 404
