@@ -32,24 +32,33 @@ from hub.store.sqlite import SqliteStore
 from hub.watch import Watched, watch
 
 _LOG: Final = logging.getLogger("valise.hub")
+_STANDSTILL: Final = 120.0  # seconds; an answer takes 60 at the most (`connectors/kit/client.py`)
 
 
 class SteadyClock:
     """The clock that every trip is given, Unix seconds: it stands still rather than go back.
 
     A statement dated after the batch that carries it would be refused for ever, so no step of the system's clock may
-    come between the two. Safe for threads.
+    come between the two. It follows a step back after `_STANDSTILL`, when nothing of before is under way any longer: a
+    clock that was a day ahead for a moment must not stop the hub for a day. Safe for threads.
     """
 
-    def __init__(self, source: Callable[[], float] = time.time) -> None:
+    def __init__(self, source: Callable[[], float] = time.time, passed: Callable[[], float] = time.monotonic) -> None:
+        """Take the system's clock, and seconds that only ever grow."""
         self._source: Final = source
+        self._passed: Final = passed
         self._lock: Final = threading.Lock()
         self._last = 0
+        self._stands_since: float | None = None
 
     def __call__(self) -> int:
         """Return the time."""
         with self._lock:
-            self._last = max(self._last, int(self._source()))
+            read = int(self._source())
+            if read < self._last and self._stands_since is None:
+                self._stands_since = self._passed()
+            if self._stands_since is None or read >= self._last or self._passed() - self._stands_since > _STANDSTILL:
+                self._last, self._stands_since = read, None
             return self._last
 
 

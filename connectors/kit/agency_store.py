@@ -11,10 +11,16 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final, Self, TypeVar
 
-from hub.protocol.errors import StoreError, StoreVersionError
+from hub.protocol.errors import (
+    StoreCorruptError,
+    StoreError,
+    StoreFullError,
+    StoreLockedError,
+    StoreVersionError,
+)
 
 VERSION: Final = 1
 _PATIENCE: Final = 10.0  # seconds to wait for another process's transaction
@@ -87,6 +93,16 @@ CREATE INDEX inbox_receipts ON inbox (receipt_state) WHERE receipt_state = 'wait
 """
 
 _T = TypeVar("_T")
+_FAILED: Final = (sqlite3.Error, UnicodeDecodeError)  # the second from the texts of a damaged file
+_LEAF_OF: Final = MappingProxyType(
+    {
+        sqlite3.SQLITE_FULL: StoreFullError,
+        sqlite3.SQLITE_BUSY: StoreLockedError,
+        sqlite3.SQLITE_LOCKED: StoreLockedError,
+        sqlite3.SQLITE_CORRUPT: StoreCorruptError,
+        sqlite3.SQLITE_NOTADB: StoreCorruptError,
+    }
+)
 
 
 class AgencyStore:
@@ -145,13 +161,21 @@ def _connect(path: Path) -> sqlite3.Connection:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}")
         _transact(connection, _migrate)
-    except sqlite3.Error as error:
+    except _FAILED as error:
         connection.close()
-        raise StoreError(f"{path}: {error}") from error
+        raise _typed(error, f"{path}: ") from error
     except StoreError:
         connection.close()
         raise
     return connection
+
+
+def _typed(error: Exception, place: str = "") -> StoreError:
+    """Return our error for what SQLite, or reading a damaged text, raised."""
+    if isinstance(error, UnicodeDecodeError):
+        return StoreCorruptError(f"{place}{error.reason}")
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte; the rest is the extended code
+    return _LEAF_OF.get(primary, StoreError)(f"{place}{error}")
 
 
 def read_only(path: Path) -> sqlite3.Connection:
@@ -185,6 +209,6 @@ def _transact(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-    except sqlite3.Error as error:
-        raise StoreError(str(error)) from error
+    except _FAILED as error:
+        raise _typed(error) from error
     return result

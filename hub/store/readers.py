@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from hub.protocol.errors import StoreError
 from hub.store.queries import Queries
-from hub.store.schema import connect, typed_errors
+from hub.store.schema import connect, sound_values, typed_errors
 
 _T = TypeVar("_T")
 _READERS: Final = 2  # threads; reading is short, and Python runs one at a time anyway
@@ -42,7 +42,7 @@ class Readers:
         """
         if self._closed:
             raise StoreError("the store is closed")
-        with typed_errors():
+        with sound_values(), typed_errors():
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, query)
 
     def _ask(self, query: Callable[[Queries], _T]) -> _T:

@@ -5,6 +5,7 @@ Not for: what is written into the tables (`ledger.py`) or read out of them (`que
 """
 
 import sqlite3
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -176,6 +177,21 @@ def typed_errors() -> Iterator[None]:
     except sqlite3.Error as error:
         primary = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte; the rest is the extended code
         raise _LEAF_OF.get(primary, StoreError)(str(error)) from error
+
+
+@contextmanager
+def sound_values() -> Iterator[None]:
+    """Turn what reading a damaged value raises into our error: SQLite has no checksums, so it hands such values on.
+
+    Only round what reads; round what writes it would hide a mistake of the program's.
+
+    Raises:
+        StoreCorruptError: what is kept makes no sense.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, ArithmeticError, struct.error) as error:
+        raise StoreCorruptError(f"{type(error).__name__}: {error}") from error
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -20,7 +20,7 @@ from hub.store.lock import only_owner
 from hub.store.log import entry_bundle, size_of, view_of
 from hub.store.queries import Queries
 from hub.store.readers import Readers
-from hub.store.schema import connect, prepare, typed_errors
+from hub.store.schema import connect, prepare, sound_values, typed_errors
 from hub.store.writer import Work, Writer
 
 
@@ -59,9 +59,9 @@ class SqliteStore:
             StoreError: it cannot be read or written.
         """
         with only_owner(path), closing(connect(path)) as db:
-            prepare(db)
-            ledger = Ledger(db, federation=federation, hub=hub, sign_batch=sign_batch, clock=clock)
-            with typed_errors():
+            with sound_values(), typed_errors():
+                prepare(db)
+                ledger = Ledger(db, federation=federation, hub=hub, sign_batch=sign_batch, clock=clock)
                 ledger.sign_batches()
             with closing(Readers(path, sign_batch)) as readers:
                 store = cls(ledger, readers)

@@ -17,6 +17,15 @@ def test_a_step_back_of_the_system_clock_is_not_seen() -> None:
     assert [clock(), clock(), clock()] == [NOW, NOW, NOW + 2]
 
 
+def test_a_clock_that_was_far_ahead_is_followed_back_after_a_while() -> None:
+    """Otherwise a hub whose clock was a day ahead for a moment would refuse everybody for a day."""
+    readings = iter([NOW + 86_400.0, NOW + 1.0, NOW + 121.0, NOW + 122.0, NOW + 123.0, NOW + 122.0])
+    passed = iter([0.0, 0.0, 120.0, 120.1, 200.0, 200.0])
+    clock = SteadyClock(lambda: next(readings), lambda: next(passed))
+    assert [clock(), clock(), clock()] == [NOW + 86_400] * 3
+    assert [clock(), clock(), clock()] == [NOW + 122, NOW + 123, NOW + 123]
+
+
 def test_a_batch_is_signed_by_the_key_of_its_own_time() -> None:
     ring = Keyring.generate("int-hub", now=NOW, second_signature=False).rotate("sign", now=NOW + 100)
     sign = _sign_batch_of(ring)
