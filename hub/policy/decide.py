@@ -91,9 +91,22 @@ def decide(
                 memory.keep(view, number, verdicts[number])
     inputs = write_inputs(policies.digest, message, compartments, addressees)
     return [
-        replace(verdicts[number], to=addressee.partner, inputs=data)
+        _addressed(verdicts[number], addressee.partner, data)
         for addressee, number, data in zip(addressees, classes, inputs, strict=True)
     ]
+
+
+def _addressed(of_class: Verdict, to: str, inputs: bytes) -> Verdict:
+    """Return what `dataclasses.replace` would, in a fifth of the time: there is one for each addressee."""
+    return Verdict(
+        to=to,
+        released=of_class.released,
+        withheld=of_class.withheld,
+        rules=of_class.rules,
+        duties=of_class.duties,
+        agreement=of_class.agreement,
+        inputs=inputs,
+    )
 
 
 def recompute(policies: PolicySet, inputs: bytes) -> Verdict:

@@ -59,8 +59,7 @@ def release(envelope: VerifiedEnvelope, part: AddressedPart, decision: Decision)
     digests = {disclosure.descriptor.id: disclosure.digest for disclosure in envelope.disclosures}
     if decision.mh != envelope.mh or decision.to != part.leaf.to or not decision.rel:
         raise DecisionChainError("not this copy's decision")
-    is_part = any(part is one for one in envelope.parts)  # not `in`, which compares a thousand parts member by member
-    if not set(decision.rel) <= part.wraps.keys() or not is_part:
+    if envelope.part_of.get(decision.to) is not part or not set(decision.rel) <= part.wraps.keys():
         raise DecisionChainError("releases what was not wrapped")
     accounted = [digests[cid] for cid in decision.rel] + [one.d for one in decision.wh]
     if sorted(accounted) != sorted(digests.values()):

@@ -57,7 +57,10 @@ class AddressedPart:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedEnvelope:
-    """A submission in which every signature and digest was checked. Only `verify_submission` makes one."""
+    """A submission in which every signature and digest was checked. Only `verify_submission` makes one.
+
+    `part_of` are the `parts` by addressee.
+    """
 
     mh: str
     kid: str
@@ -67,6 +70,7 @@ class VerifiedEnvelope:
     disclosures: tuple[Disclosure, ...]
     blobs: tuple[bytes, ...]
     parts: tuple[AddressedPart, ...]
+    part_of: Mapping[str, AddressedPart]
 
 
 def verify_submission(
@@ -104,6 +108,7 @@ def verify_submission(
         disclosures=disclosures,
         blobs=submission.blobs,
         parts=parts,
+        part_of={part.leaf.to: part for part in parts},
     )
 
 

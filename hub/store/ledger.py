@@ -18,6 +18,7 @@ from hub.protocol.hazmat import random_bytes
 from hub.protocol.merkle import leaf_hash
 from hub.protocol.statements import DECISION_TYP, Batch
 from hub.store.log import growing_tree, save_tree
+from hub.store.mailbox import Handed
 from hub.store.packing import Item, cut, pack_alike, pack_all, pack_items, pack_numbers
 from hub.store.queries import Queries
 from hub.store.runs import TYP_OF
@@ -105,7 +106,7 @@ class Ledger:
         self._hub: Final = hub
         self._sign: Final = sign_batch
         self._clock: Final = clock
-        self.queries: Final = Queries(db, sign_batch)
+        self.queries: Final = Queries(db, sign_batch, Handed())
         self._remembers = False
         self.boxes: dict[str, Mailbox] = {}
         self._tree = GrowingTree()
@@ -188,20 +189,19 @@ class Ledger:
 
     def _drop_bodies(self, group: Group) -> None:
         """Delete the ciphertexts that no waiting copy releases any longer."""
-        sql = "UPDATE needs SET copies = copies - ? WHERE message = ? AND released = ?"
-        self.db.executemany(sql, [(copies, *need) for need, copies in group.taken.items()])
-        for message in {message for message, _ in group.taken}:
-            needs = self.db.execute("SELECT released, copies FROM needs WHERE message = ?", (message,)).fetchall()
-            met = reduce(or_, (mask for mask, copies in needs if not copies), 0)
-            if met:
-                unneeded = met & ~reduce(or_, (mask for mask, copies in needs if copies), 0)
-                numbers = [(message * BODIES + place,) for place in places_in(unneeded)]
-                self.db.executemany("DELETE FROM bodies WHERE id = ?", numbers)
-                self.db.execute("DELETE FROM needs WHERE message = ? AND copies = 0", (message,))
-            if not any(copies for _, copies in needs):
-                self.db.execute(
-                    "DELETE FROM parts WHERE id BETWEEN ? AND ?", (message * RUNS, message * RUNS + RUNS - 1)
-                )
+        sql = "UPDATE needs SET copies = copies - ? WHERE message = ? AND released = ? RETURNING copies"
+        met: dict[int, int] = {}
+        for (message, released), copies in group.taken.items():
+            if self.db.execute(sql, (copies, message, released)).fetchone() == (0,):
+                met[message] = met.get(message, 0) | released
+        for message, released in met.items():
+            self.db.execute("DELETE FROM needs WHERE message = ? AND copies = 0", (message,))
+            left = [mask for (mask,) in self.db.execute("SELECT released FROM needs WHERE message = ?", (message,))]
+            numbers = [(message * BODIES + place,) for place in places_in(released & ~reduce(or_, left, 0))]
+            self.db.executemany("DELETE FROM bodies WHERE id = ?", numbers)
+            if not left:
+                runs = (message * RUNS, message * RUNS + RUNS - 1)
+                self.db.execute("DELETE FROM parts WHERE id BETWEEN ? AND ?", runs)
 
     def append(self, kind: str, message: int, entries: Sequence[Fresh]) -> Run:
         """Append a run of entries to the record and their commitments to the log; statements also join the batch.

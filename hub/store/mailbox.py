@@ -1,45 +1,51 @@
 """What waits for a partner: references of its mailbox, joined with the record and the bodies into copies and receipts.
 
-What one addressee was handed is remembered for a moment, because the others of the same message come for it next. Not
-for: the record itself (`queries.py`). Implements `docs/protocol/04-statements.md` sections 6 and 7.
+What one addressee was handed is remembered for a moment, because the others of the same message come for it next; so
+memory may hold a ciphertext for a while after it left the disk, at most until the hub ends. Not for: the record itself
+(`queries.py`). Implements `docs/protocol/04-statements.md` sections 6 and 7.
 """
 
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Final, Generic, TypeVar
 
 from hub.broker.ports import MailCopy, MailItem, MailMark, MailReceipt
 from hub.store.packing import Item, unpack_all, unpack_items
-from hub.store.runs import KeptRun, Runs
+from hub.store.runs import Payloads, Runs
 from hub.store.schema import BODIES, RUNS, places_in
 
 _MAX_ANSWER: Final = 16 * 1024 * 1024  # bytes of ciphertext read at once for one mailbox; one copy may have 32 MiB
-_MEMORY: Final = 8 * 1024 * 1024  # bytes of runs and of bodies, each, that one reading thread remembers
+_MEMORY: Final = 32 * 1024 * 1024  # bytes of runs, and as many of bodies: 64 messages to a hundred are 25 MB
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 
 class Recent(Generic[_Key, _Value]):
-    """What was used last, up to a size in bytes."""
+    """What was used last, up to a size in bytes; for several threads."""
 
     def __init__(self, most: int) -> None:
+        """Take the size."""
         self._most: Final = most
         self._kept: Final[OrderedDict[_Key, tuple[_Value, int]]] = OrderedDict()
         self._size = 0
+        self._lock: Final = Lock()
 
     def get(self, key: _Key, make: Callable[[], tuple[_Value, int]]) -> _Value:
         """Return what is kept under a key, or else what `make` returns together with its size."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key][0]
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key][0]
         value, size = make()
-        if size <= self._most:
-            self._kept[key] = value, size
-            self._size += size
-        while self._size > self._most:
-            self._size -= self._kept.popitem(last=False)[1][1]
+        with self._lock:
+            if size <= self._most and key not in self._kept:
+                self._kept[key] = value, size
+                self._size += size
+            while self._size > self._most:
+                self._size -= self._kept.popitem(last=False)[1][1]
         return value
 
 
@@ -56,20 +62,27 @@ class _Body:
 
 @dataclass(frozen=True, slots=True)
 class _Handed:
-    """A run of decisions with the addressees' own parts."""
+    """What a run of decisions says, with the addressees' own parts."""
 
-    run: KeptRun
+    said: Payloads
     parts: Sequence[bytes]
+
+
+class Handed:
+    """What was handed out last, remembered for all connections; nothing of it changes once it is recorded."""
+
+    def __init__(self) -> None:
+        self.runs: Final[Recent[int, _Handed]] = Recent(_MEMORY)
+        self.bodies: Final[Recent[tuple[int, int], _Body]] = Recent(_MEMORY)
 
 
 class MailReader:
     """Reads mailboxes through one connection, for one thread."""
 
-    def __init__(self, db: sqlite3.Connection, runs: Runs) -> None:
+    def __init__(self, db: sqlite3.Connection, runs: Runs, handed: Handed) -> None:
         self._db: Final = db
         self._runs: Final = runs
-        self._handed: Final[Recent[int, _Handed]] = Recent(_MEMORY)
-        self._bodies: Final[Recent[tuple[int, int], _Body]] = Recent(_MEMORY)
+        self._handed: Final = handed
 
     def has_mail(self, partner: str, after: MailMark) -> bool:
         """Return whether anything waits for a partner after a mark."""
@@ -105,12 +118,12 @@ class MailReader:
         return found
 
     def _item(self, item: Item, *, urgent: bool) -> MailItem:
-        handed = self._handed.get(item.first, lambda: self._read(item))
-        run, offset = handed.run, item.offset
+        handed = self._handed.runs.get(item.first, lambda: self._read(item))
+        said, offset = handed.said, item.offset
         if not item.released:
             (mh,) = self._db.execute("SELECT mh FROM messages WHERE id = ?", (item.message,)).fetchone()
-            return MailReceipt(item.number, mh, run.payloads[offset].decode("ascii"))
-        body = self._bodies.get((item.message, item.released), lambda: self._read_body(item))
+            return MailReceipt(item.number, mh, said.payloads[offset].decode("ascii"))
+        body = self._handed.bodies.get((item.message, item.released), lambda: self._read_body(item))
         return MailCopy(
             seq=item.number,
             urgent=urgent,
@@ -119,15 +132,15 @@ class MailReader:
             second=body.second,
             disclosures=body.disclosures,
             part=handed.parts[offset],
-            decision=run.proven(offset),
+            decision=said.proven(offset),
             blobs=body.blobs,
         )
 
     def _read(self, item: Item) -> tuple[_Handed, int]:
-        run = self._runs.at(item.first)
+        said = self._runs.payloads_at(item.first)
         row = self._db.execute("SELECT parts FROM parts WHERE id = ?", (item.message * RUNS + item.run,)).fetchone()
         parts = unpack_all(row[0]) if row and item.released else []
-        return _Handed(run, parts), sum(map(len, (*parts, *run.payloads, *run.inputs, *run.explanations)))
+        return _Handed(said, parts), sum(map(len, (*parts, *said.payloads)))
 
     def _read_body(self, item: Item) -> tuple[_Body, int]:
         head = self._db.execute("SELECT mh, manifest, second FROM messages WHERE id = ?", (item.message,)).fetchone()

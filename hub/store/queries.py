@@ -12,7 +12,7 @@ from hub.protocol.jws import parse_jws
 from hub.protocol.operation import OPERATION_TYP, Operation, VerifiedOperation
 from hub.protocol.subscription import SUBSCRIPTION_TYP, Subscription, VerifiedSubscription
 from hub.protocol.wire import parse_wire
-from hub.store.mailbox import MailReader
+from hub.store.mailbox import Handed, MailReader
 from hub.store.runs import KeptRun, Runs
 from hub.store.schema import cids_in
 
@@ -22,10 +22,10 @@ _MESSAGE: Final = "mh, iss, kid, seq, thread, irt, operation, marks, manifest, a
 class Queries:
     """The questions that one connection answers; `sign_batch` fills in for a signature that is not yet kept."""
 
-    def __init__(self, db: sqlite3.Connection, sign_batch: Callable[[bytes], str]) -> None:
+    def __init__(self, db: sqlite3.Connection, sign_batch: Callable[[bytes], str], handed: Handed) -> None:
         self.db: Final = db
         self.runs: Final = Runs(db, sign_batch)
-        self.mail: Final = MailReader(db, self.runs)
+        self.mail: Final = MailReader(db, self.runs, handed)
 
     def find(self, mh: str) -> KnownMessage | None:
         """Return an accepted message by its digest."""
@@ -63,13 +63,13 @@ class Queries:
 
     def accept_of(self, message: int) -> bytes:
         """Return the proven accept of a message by its row."""
-        return self.runs.of(message)[0].proven(0)
+        return self.runs.of(message)[0].said.proven(0)
 
     def decision_for(self, message: int, to: str) -> tuple[KeptRun, int] | None:
         """Return the latest decision of a message, by its row, for one addressee: its run and its place there."""
         found = None
         for run in self.runs.of(message):
-            if run.batch is not None and to in run.concerned:
+            if run.said.batch is not None and to in run.concerned:
                 found = run, run.concerned.index(to)
         return found
 
@@ -87,13 +87,17 @@ class Queries:
         runs = self.runs.of(row[0])
         receipts = self._receipts_about(row[0], runs)
         decided = {
-            to: (run, offset) for run in runs if run.batch is not None for offset, to in enumerate(run.concerned) if to
+            to: (run, offset)
+            for run in runs
+            if run.said.batch is not None
+            for offset, to in enumerate(run.concerned)
+            if to
         }
         return [self._delivery(to, *decided[to], receipts.get(to)) for to in sorted(decided)]
 
     def _receipts_about(self, message: int, runs: Sequence[KeptRun]) -> dict[str, tuple[DeliveryState, str]]:
         """Return the receipt that counts of each addressee: the last one, but none after one that says `opened`."""
-        texts = {run.first: run.payloads[0].decode("ascii") for run in runs if run.kind == "receipt"}
+        texts = {run.first: run.said.payloads[0].decode("ascii") for run in runs if run.said.kind == "receipt"}
         found: dict[str, tuple[DeliveryState, str]] = {}
         sql = "SELECT iss, state, entry FROM receipts WHERE message = ? ORDER BY entry"
         for iss, state, entry in self.db.execute(sql, (message,)):

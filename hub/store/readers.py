@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import Final, TypeVar
 
 from hub.protocol.errors import StoreError
+from hub.store.mailbox import Handed
 from hub.store.queries import Queries
 from hub.store.schema import connect, sound_values, typed_errors
 
@@ -28,8 +29,9 @@ class Readers:
             StoreError: the file cannot be opened.
         """
         self._idle: Final[SimpleQueue[Queries]] = SimpleQueue()
+        handed = Handed()
         for _ in range(_READERS):
-            self._idle.put(Queries(connect(path), sign_batch))
+            self._idle.put(Queries(connect(path), sign_batch, handed))
         self._closed = False
         self._threads: Final = ThreadPoolExecutor(_READERS, "store-reader")
 

@@ -18,29 +18,22 @@ from hub.store.packing import cut, unpack_alike, unpack_all, unpack_numbers
 from hub.tlog.entry import SALT
 
 TYP_OF: Final = MappingProxyType({"accept": ACCEPT_TYP, "decision": DECISION_TYP})  # the entries that are statements
-COLUMNS: Final = "first, kind, batch, place, concerned, released, numbers, salts, payloads, inputs, explanations"
+COLUMNS: Final = "first, kind, batch, place, payloads, concerned, released, numbers, salts, inputs, explanations"
 _BATCHES: Final = 8  # batches remembered; one of 8,192 leaves has 512 KiB of nodes
 _Batch = tuple[bytes, str]  # nodes, signature
 
 
 @dataclass(frozen=True, slots=True)
-class KeptRun:
-    """Entries of one message that were appended together, with what goes with each of them, in order.
+class Payloads:
+    """What the entries of a run say, in order, and how they are proven.
 
-    `batch` is the nodes and the signature of their batch, None when they are no statements.
+    `batch` is the nodes and the signature of their batch, None when they are no statements; `place` is the first one's.
     """
 
-    first: int
     kind: str
     batch: _Batch | None
     place: int
-    concerned: Sequence[str]
-    released: Sequence[int]
-    numbers: Sequence[int]
-    salts: Sequence[bytes]
     payloads: Sequence[bytes]
-    inputs: Sequence[bytes]
-    explanations: Sequence[bytes]
 
     def kind_of(self, offset: int) -> str:
         """Return the kind of one entry."""
@@ -56,10 +49,26 @@ class KeptRun:
             TYP_OF[self.kind_of(offset)], self.payloads[offset], place, path_in_nodes(nodes, place), jws
         )
 
+
+@dataclass(frozen=True, slots=True)
+class KeptRun:
+    """Entries of one message that were appended together, with what goes with each of them, in order."""
+
+    first: int
+    said: Payloads
+    concerned: Sequence[str]
+    released: Sequence[int]
+    numbers: Sequence[int]
+    salts: Sequence[bytes]
+    inputs: Sequence[bytes]
+    explanations: Sequence[bytes]
+
     def entry(self, offset: int) -> RecordedEntry:
         """Return one entry of the record."""
-        salt, payload = self.salts[offset], self.payloads[offset]
-        return RecordedEntry(self.first + offset, self.kind_of(offset), salt, payload, self.proven(offset))
+        salt, said = self.salts[offset], self.said
+        return RecordedEntry(
+            self.first + offset, said.kind_of(offset), salt, said.payloads[offset], said.proven(offset)
+        )
 
 
 class Runs:
@@ -75,23 +84,24 @@ class Runs:
         sql = f"SELECT {COLUMNS} FROM entries WHERE message = ? ORDER BY first"  # noqa: S608 - constants
         return [self._kept(*row) for row in self._db.execute(sql, (message,))]
 
-    def at(self, first: int) -> KeptRun:
-        """Return the run that starts at an index of the log."""
-        sql = f"SELECT {COLUMNS} FROM entries WHERE first = ?"  # noqa: S608 - constants
-        return self._kept(*self._db.execute(sql, (first,)).fetchone())
+    def payloads_at(self, first: int) -> Payloads:
+        """Return what is said by the run that starts at an index of the log."""
+        sql = "SELECT kind, batch, place, payloads FROM entries WHERE first = ?"
+        kind, batch, place, payloads = self._db.execute(sql, (first,)).fetchone()
+        return self._said(kind, batch, place, payloads)
+
+    def _said(self, kind: str, batch: int | None, place: int | None, payloads: bytes) -> Payloads:
+        return Payloads(kind, None if batch is None else self._batch(batch), place or 0, unpack_all(payloads))
 
     def _kept(self, first: int, kind: str, batch: int | None, place: int | None, *columns: bytes) -> KeptRun:
-        concerned, released, numbers, salts, payloads, inputs, explanations = columns
+        payloads, concerned, released, numbers, salts, inputs, explanations = columns
         return KeptRun(
             first=first,
-            kind=kind,
-            batch=None if batch is None else self._batch(batch),
-            place=place or 0,
+            said=self._said(kind, batch, place, payloads),
             concerned=[code.decode() for code in unpack_all(concerned)],
             released=unpack_numbers(released),
             numbers=unpack_numbers(numbers),
             salts=cut(salts, SALT),
-            payloads=unpack_all(payloads),
             inputs=unpack_alike(inputs),
             explanations=unpack_all(explanations),
         )

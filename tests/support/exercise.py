@@ -80,7 +80,7 @@ def found_exercise(folder: Path, *, port: int = 0) -> Exercise:
     office.publish_policies(PolicySet.load(files).digest, 1, bundle(files), now=now)
     exercise = Exercise(folder, office.anchor)
     exercise.hub.mkdir()
-    write_keystore(exercise.hub / "keys.valise", _enrolled_hub(office, now), WORD, cost=FAST)
+    write_keystore(exercise.hub / "keys.valise", enrolled_hub(office, now), WORD, cost=FAST)
     write_private(exercise.hub / "root.json", office.anchor)
     write_private(exercise.hub / "word", PASSPHRASE.encode())
     exercise.hub.joinpath("hub.toml").write_text(
@@ -94,7 +94,8 @@ def found_exercise(folder: Path, *, port: int = 0) -> Exercise:
     return exercise
 
 
-def _enrolled_hub(office: RegistryOffice, now: int) -> Keyring:
+def enrolled_hub(office: RegistryOffice, now: int) -> Keyring:
+    """Enrol the hub and return its keys."""
     ring = Keyring.generate(HUB, now=now, second_signature=False, log=True)
     log = {key.text: signer for key, signer in log_signers(ring, FEDERATION, at=now)}
     record = record_for(ring, kind=PartnerKind.HUB, require=("Ed25519",), log_keys=tuple(log))

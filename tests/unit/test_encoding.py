@@ -1,5 +1,7 @@
 """Base64url, frames, padding and strict JSON: one spelling of everything, and no error but their own."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,8 +16,9 @@ from hub.protocol.encoding import (
     parse_frame,
     unpad,
 )
-from hub.protocol.errors import Base64Error, FrameError, JsonError, PaddingError
+from hub.protocol.errors import Base64Error, FrameError, JsonError, MalformedError, PaddingError
 from hub.protocol.strictjson import MAX_DEPTH, parse_json, write_json
+from hub.protocol.wire import Count, Wire, parse_wire
 
 
 @given(st.binary())
@@ -150,3 +153,32 @@ _VALUES = st.recursive(
 @given(_VALUES)
 def test_json_round_trips(value: object) -> None:
     assert parse_json(write_json(value)) == value
+
+
+class _Loose(Wire):
+    value: Any
+
+
+class _Unbounded(Wire):
+    value: int
+
+
+class _Fraction(Wire):
+    value: float
+
+
+class _Bounded(Wire):
+    value: Count
+
+
+@pytest.mark.parametrize("shape", [_Loose, _Unbounded, _Fraction, _Bounded])
+@pytest.mark.parametrize("value", ["9007199254740993", "1.5", "1e3", '1,"value":1'])
+def test_no_shape_takes_what_is_not_strict(shape: type[Wire], value: str) -> None:
+    """Bytes that read like their own value are not read twice; nothing that is not strict gets through by it."""
+    with pytest.raises((JsonError, MalformedError)):
+        parse_wire(shape, f'{{"value":{value}}}'.encode())
+
+
+def test_what_is_strict_is_taken_in_every_spelling() -> None:
+    for text in ('{"value":1}', '{ "value" : 1 }', '{"v\\u0061lue":1}'):
+        assert parse_wire(_Bounded, text.encode()).value == 1
