@@ -19,6 +19,8 @@ _OPTIONAL: Final = ("duty", "reason")
 REASONS: Final = ("no-agreement",)  # a floor rule whose denial has a reason of its own
 _ARITHMETIC: Final = frozenset({"add", "sub", "mul", "neg"})
 _COMPARED: Final = frozenset({"eq", "not_eq", "contains", "contains_all", "contains_any"})
+_NAMELESS: Final = frozenset({"Addressee", "Compartment", "Message"})  # their ids are made up for each decision
+_GROUPS: Final = frozenset({"Group", "Partner"})  # what an addressee or an originator can be in
 
 
 def check_rules(rules: Sequence[Rule], schema: Schema, *, prefix: str, action: Action, floor: bool = False) -> None:
@@ -100,20 +102,41 @@ def _check_node(rule: Rule, node: object, schema: Schema) -> None:
                 raise PolicySetError(
                     f"{rule.at}: {text!r}: the only words in plain quotes are topics; {error}"
                 ) from None
+        case pst.EntityUid(type=kind) if kind.basename in _NAMELESS:
+            raise PolicySetError(f"{rule.at}: a rule cannot name a {kind.basename}; say what it is, or who it is in")
+        case pst.BinaryOp(op="in", right=right):
+            _check_groups(rule, right)
         case pst.BinaryOp(op=op, left=left, right=right) if op in _COMPARED:
             _check_types(rule, left, right, schema)
         case _:
             pass
 
 
+def _literals(node: object) -> Iterator[pst.EntityUid]:
+    """Yield the entities that an operand names: it alone, or as members of a set."""
+    for one in node.elements if isinstance(node, pst.Set) else (node,):
+        if isinstance(one, pst.EntityLit):
+            yield one.value
+
+
+def _check_groups(rule: Rule, right: object) -> None:
+    """Refuse to ask whether something is in what nothing is ever in."""
+    for uid in _literals(right):
+        if uid.type.basename not in _GROUPS:
+            raise PolicySetError(f"{rule.at}: nothing is ever in {uid}, which is neither a group nor a partner")
+
+
 def _check_types(rule: Rule, left: object, right: object, schema: Schema) -> None:
     """Refuse a comparison of words of two lists: it can never hold, and the engine does not say so."""
-    for attribute, other in ((left, right), (right, left)):
-        if not isinstance(attribute, pst.GetAttr):
+    for compared, other in ((left, right), (right, left)):
+        for one in compared.elements if isinstance(compared, pst.Set) else (compared,):
+            if isinstance(one, pst.Var) and any(True for _ in _literals(other)):
+                raise PolicySetError(f"{rule.at}: {one.name} has no name to compare; ask what it is in, or has")
+        if not isinstance(compared, pst.GetAttr):
             continue
-        types = schema.types.get(attribute.attr, frozenset())
-        for literal in other.elements if isinstance(other, pst.Set) else (other,):
-            if isinstance(literal, pst.EntityLit) and literal.value.type.basename not in types:
+        types = schema.types.get(compared.attr, frozenset())
+        for uid in _literals(other):
+            if uid.type.basename not in types:
                 raise PolicySetError(
-                    f"{rule.at}: {literal.value} is never {attribute.attr!r}, which is of {' or '.join(sorted(types))}"
+                    f"{rule.at}: {uid} is never {compared.attr!r}, which is of {' or '.join(sorted(types))}"
                 )

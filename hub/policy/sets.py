@@ -18,7 +18,7 @@ from hub.policy.explain import NearMisses
 from hub.policy.lint import check_rules
 from hub.policy.memory import Memory
 from hub.policy.registry import Agreement, PartnerPolicy, line_of, parse_table
-from hub.policy.slices import Slice, named_partners
+from hub.policy.slices import Slice, named_agreements, named_partners
 from hub.policy.views import MessageViews
 from hub.protocol.encoding import decode_b64url, encode_b64url, lp
 from hub.protocol.errors import Base64Error, CodeListError, JsonError, PolicySetError
@@ -266,9 +266,14 @@ def _check_references(policies: PolicySet, files: Mapping[str, bytes]) -> None:
         if len(_parties(agreement, policies.partners)) < 2:  # noqa: PLR2004 - an agreement has two parties
             raise PolicySetError(f"{path}:{line_of(_text(path, files), 'parties')}: fewer than two partners")
     for rule in policies.rules.values():
-        for code in named_partners([rule]):
-            if code not in policies.partners:
-                raise PolicySetError(f"{rule.at}: {code!r} is not a partner{nearest(code, policies.partners)}")
+        _check_named(rule, named_partners([rule]), policies.partners, "a partner")
+        _check_named(rule, named_agreements([rule]), policies.agreements, "an agreement")
+
+
+def _check_named(rule: Rule, names: Collection[str], known: Collection[str], what: str) -> None:
+    for name in sorted(names):
+        if name not in known:
+            raise PolicySetError(f"{rule.at}: {name!r} is not {what}{nearest(name, known)}")
 
 
 def _check_known(

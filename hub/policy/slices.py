@@ -73,8 +73,17 @@ class Slice:
 
 def named_partners(rules: Iterable[Rule]) -> frozenset[str]:
     """Return the codes of the partners that rules name."""
+    return _named(rules, "Partner")
+
+
+def named_agreements(rules: Iterable[Rule]) -> frozenset[str]:
+    """Return the ids of the agreements that rules name."""
+    return _named(rules, "Agreement")
+
+
+def _named(rules: Iterable[Rule], kind: str) -> frozenset[str]:
     named = pst.entity_uids(tuple(rule.tree for rule in rules))
-    return frozenset(uid.id for uid in named if uid.type.basename == "Partner")
+    return frozenset(uid.id for uid in named if uid.type.basename == kind)
 
 
 def _reads(rule: Rule) -> Iterator[str]:

@@ -124,6 +124,39 @@ def test_what_is_not_a_bundle_is_refused(data: bytes) -> None:
             r"'de-custom' is not a partner; did you mean 'de-customs'",
         ),
         (
+            _rule(OUT, "FR-CUSTOMS-OUT-09", f'forbid {ANY} when {{ principal == Partner::"de-customs" }};'),
+            r"principal has no name to compare",
+        ),
+        (
+            _rule(OUT, "FR-CUSTOMS-OUT-09", f'forbid {ANY} when {{ principal == Addressee::"0" }};'),
+            r"principal has no name to compare",
+        ),
+        (
+            _rule(OUT, "FR-CUSTOMS-OUT-09", f'forbid {ANY} when {{ [Addressee::"0"].contains(principal) }};'),
+            r"principal has no name to compare",
+        ),
+        (
+            _rule(OUT, "FR-CUSTOMS-OUT-09", f'forbid {ANY} when {{ resource.message == Message::"message" }};'),
+            r"a rule cannot name a Message",
+        ),
+        (
+            _rule(OUT, "FR-CUSTOMS-OUT-09", f'forbid {ANY} when {{ principal in Addressee::"0" }};'),
+            r"nothing is ever in Addressee::",
+        ),
+        (
+            _rule(OUT, "FR-CUSTOMS-OUT-09", f'forbid {ANY} when {{ principal in Tlp::"RED" }};'),
+            r"nothing is ever in Tlp::",
+        ),
+        (
+            _rule(
+                OUT,
+                "FR-CUSTOMS-OUT-09",
+                f"forbid {ANY}"
+                ' when { principal has agreement && principal.agreement == Agreement::"eu-naple" };',
+            ),
+            r"'eu-naple' is not an agreement; did you mean 'eu-naples'",
+        ),
+        (
             _rule(OUT, "FR-CUSTOMS-OUT-09", f'@duty("no-onward")\npermit {ANY};'),
             r"@duty belongs to every rule of hub/duties.cedar, and to no other",
         ),
