@@ -23,6 +23,7 @@ from hub.broker.notary import Notary
 from hub.host.events import LISTENING
 from hub.keeping import Keeper
 from hub.protocol.errors import SetupError
+from hub.protocol.hazmat import end_of_certificate
 from hub.protocol.keyring import Keyring, open_keyring
 from hub.protocol.statements import sign_batch
 from hub.protocol.strictjson import parse_json
@@ -127,7 +128,8 @@ async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
             clock=now,
         )
         notary = Notary(store, keyring, federation=settings.federation, clock=now)
-        watched = Watched(exchange, keyring, expires=lambda: keeper.expires, work=lambda: store.work)
+        end = end_of_certificate(_read(settings.tls_certificate)) if settings.tls_certificate else None
+        watched = Watched(exchange, keyring, lambda: keeper.expires, certificate_ends=end, work=lambda: store.work)
         url = await _listen(stack, settings, watched, notary)
         fresh = asyncio.create_task(keeper.keep_fresh(seconds=settings.refresh_seconds))
         stack.callback(fresh.cancel)

@@ -14,7 +14,7 @@ from pathlib import Path
 from hub.backup import marker_of
 from hub.host.belief import check_directory, check_policies, check_standing
 from hub.host.findings import Finding, ask, fail, fine, warn
-from hub.host.line import Answer, ask_hub, check_hub
+from hub.host.line import Answer, ask_hub, check_certificate, check_hub
 from hub.host.machine import (
     ask_kernel,
     check_disk,
@@ -27,6 +27,7 @@ from hub.host.machine import (
     check_synchronised,
 )
 from hub.protocol.errors import SetupError, ValiseError
+from hub.protocol.hazmat import end_of_certificate
 from hub.protocol.keyring import Keyring, open_keyring
 from hub.published import believe_published
 from hub.settings import HubSettings
@@ -56,11 +57,21 @@ def examine_hub(folder: Path) -> Iterator[Finding]:
     yield from ask("keys", lambda: check_private("keys", settings.keystore))
     if settings.passphrase_file is not None:
         yield from ask("passphrase", lambda: check_private("passphrase", settings.passphrase_file or Path()))
+    if settings.tls_certificate is not None:
+        yield from ask("certificate", lambda: _check_tls(settings))
     yield from _examine_trust(settings)
     yield from ask("store", lambda: check_store(settings.database))
     yield from ask("lock", lambda: check_lock(settings.database))
     yield from _examine_line(settings)
     yield from check_steps(time.time() - wall, time.monotonic() - monotonic)
+
+
+def _check_tls(settings: HubSettings) -> Iterator[Finding]:
+    """Yield for how long the hub's own certificate is valid, and whether others may read its key."""
+    for file in filter(None, (settings.tls_certificate,)):
+        yield from check_certificate(end_of_certificate(file.read_bytes()), now=int(time.time()))
+    for file in filter(None, (settings.tls_key,)):
+        yield from check_private("certificate", file)
 
 
 def _examine_trust(settings: HubSettings) -> Iterator[Finding]:
@@ -132,8 +143,8 @@ def check_lock(database: Path, locks: str | None = None) -> Iterator[Finding]:
 
 def _examine_line(settings: HubSettings) -> Iterator[Finding]:
     """Yield what is found about the port, and about the hub that listens there if it is this one."""
-    local = f"http://{settings.host}:{settings.port}"
-    answer = _answer_of(settings.public_url or local) or _answer_of(local)
+    local = f"{'https' if settings.tls_certificate else 'http'}://{settings.host}:{settings.port}"
+    answer = _answer_of(settings.public_url or local, settings) or _answer_of(local, settings)
     mine = answer is not None and answer.facts.hub == settings.hub
     yield from ask("port", lambda: check_port(settings.host, settings.port, mine=mine))
     if answer is not None and mine:
@@ -141,9 +152,9 @@ def _examine_line(settings: HubSettings) -> Iterator[Finding]:
         yield from check_hub(given, hub=settings.hub, federation=settings.federation, now=now)
 
 
-def _answer_of(url: str) -> Answer | None:
+def _answer_of(url: str, settings: HubSettings) -> Answer | None:
     """Return what answers at an address, or None: before the first start nothing does."""
     try:
-        return ask_hub(url)
+        return ask_hub(url, settings.tls_certificate)
     except ValiseError:
         return None

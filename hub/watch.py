@@ -63,7 +63,7 @@ class Watched:
     exchange: Exchange
     keyring: Keyring
     expires: Callable[[], int | None] = lambda: None
-    certificate_ends: Callable[[], int | None] = lambda: None
+    certificate_ends: int | None = None
     work: Callable[[], Work] = Work
 
 
@@ -100,7 +100,7 @@ class _Gauges:
             yield Sample(POLICY, 1, (exchange.policies().digest,))
         for measure, at, unit in (
             (DIRECTORY_LEFT, self._watched.expires(), 1),
-            (CERTIFICATE_DAYS, self._watched.certificate_ends(), DAY),
+            (CERTIFICATE_DAYS, self._watched.certificate_ends, DAY),
         ):
             if at is not None:
                 yield Sample(measure, (at - now) / unit)

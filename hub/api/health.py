@@ -60,7 +60,7 @@ class Surroundings:
     keyring: Keyring | None = None
     folder: Path | None = None
     floor: int = 0
-    certificate_ends: Callable[[], int | None] = lambda: None
+    certificate_ends: int | None = None
 
 
 class Clocks:
@@ -131,7 +131,7 @@ class Health:
         yield from _errors_of(self._exchange.policies)
         yield from self._look_at_keys()
         yield from self._look_at_disk()
-        ends = self._around.certificate_ends()
+        ends = self._around.certificate_ends
         if ends is not None and ends <= self._exchange.clock():
             yield Reason("hub/certificate", "The hub's TLS certificate has ended.")
 
@@ -171,7 +171,7 @@ class Health:
         return []
 
     def _warnings(self) -> Iterator[Reason]:
-        ends = self._around.certificate_ends()
+        ends = self._around.certificate_ends
         if ends is not None and 0 < ends - self._exchange.clock() < CERTIFICATE_WARN * DAY:
             yield Reason("hub/certificate", f"The hub's TLS certificate ends in less than {CERTIFICATE_WARN} days.")
 

@@ -30,8 +30,9 @@ from cryptography.hazmat.primitives.hpke import (
 )
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.x509 import load_pem_x509_certificate
 
-from hub.protocol.errors import BadSignatureError, OpenError, WeakKeyError
+from hub.protocol.errors import BadSignatureError, OpenError, SetupError, WeakKeyError
 
 DIGEST: Final = 32  # bytes of SHA-256
 KEY: Final = 32  # bytes of an AES-256 key
@@ -55,6 +56,18 @@ _D: Final = -121665 * pow(121666, -1, _P) % _P
 def sha256(data: bytes) -> bytes:
     """Return the SHA-256 digest."""
     return hashlib.sha256(data).digest()
+
+
+def end_of_certificate(pem: bytes) -> int:
+    """Return when the first X.509 certificate in a PEM file ends, in Unix seconds; nothing else of it is looked at.
+
+    Raises:
+        SetupError: there is none.
+    """
+    try:
+        return int(load_pem_x509_certificate(pem).not_valid_after_utc.timestamp())
+    except ValueError as error:
+        raise SetupError("no certificate in the PEM file") from error
 
 
 def random_bytes(length: int) -> bytes:

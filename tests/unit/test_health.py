@@ -74,7 +74,7 @@ async def codes(health: Health) -> tuple[str, ...]:
 
 
 async def test_a_hub_in_order(tmp_path: Path) -> None:
-    around = Surroundings(keyring=_keys(), folder=tmp_path, floor=1, certificate_ends=lambda: NOW + 90 * DAY)
+    around = Surroundings(keyring=_keys(), folder=tmp_path, floor=1, certificate_ends=NOW + 90 * DAY)
     time = Time()
     health = Health(exchange(), around, Clocks(time, Time(0)))
     found = await health.look()
@@ -155,9 +155,9 @@ async def test_the_clock_is_behind_what_was_told_already() -> None:
 
 
 async def test_the_certificate_ends() -> None:
-    soon = await Health(exchange(), Surroundings(certificate_ends=lambda: NOW + 3 * DAY)).look()
+    soon = await Health(exchange(), Surroundings(certificate_ends=NOW + 3 * DAY)).look()
     assert (soon.codes, [one.code for one in soon.warnings]) == ((), ["hub/certificate"])
-    assert await codes(Health(exchange(), Surroundings(certificate_ends=lambda: NOW - 1))) == ("hub/certificate",)
+    assert await codes(Health(exchange(), Surroundings(certificate_ends=NOW - 1))) == ("hub/certificate",)
 
 
 async def test_shutting_down() -> None:

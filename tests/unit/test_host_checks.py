@@ -21,6 +21,7 @@ from hub.host.line import Answer, check_certificate, check_hub
 from hub.protocol.errors import AnswerError, StoreError, UnreachableError
 from hub.protocol.interface import HubFacts
 from hub.protocol.keyring import DAY, Keyring
+from tests.support.certificates import Authority
 from tests.support.exercise import HUB, Exercise, found_exercise
 from tests.support.office import FEDERATION, PASSPHRASE
 from tests.support.tree import ROOT
@@ -256,6 +257,18 @@ def test_a_hub_without_settings(tmp_path: Path) -> None:
     (tmp_path / "hub.toml").write_text('hbu = "x"')
     [one] = [one for one in examine_hub(tmp_path) if one.check == "settings"]
     assert "hub" in one.text
+
+
+def test_a_hub_whose_certificate_ended(exercise: Exercise) -> None:
+    pair = Authority(exercise.folder).issue("hub", expired=True)
+    with (exercise.hub / "hub.toml").open("a") as settings:
+        settings.write(f'tls_certificate = "{pair.certificate}"\ntls_key = "{pair.key}"\n')
+    pair.key.chmod(0o644)
+    found = [one for one in examine_hub(exercise.hub) if one.check == "certificate"]
+    assert [one.level for one in found] == [Level.FAILURE, Level.FAILURE]
+    pair.certificate.write_text("nothing")
+    [one] = [one for one in examine_hub(exercise.hub) if one.check == "certificate"]
+    assert one.level is Level.FAILURE
 
 
 def test_a_store_of_another_version(tmp_path: Path) -> None:
