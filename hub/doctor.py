@@ -6,6 +6,7 @@ It changes nothing, and is right beside a running hub as well as before the firs
 
 import asyncio
 import sqlite3
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -25,6 +26,7 @@ from hub.host.machine import (
     check_steps,
     check_sync,
     check_synchronised,
+    holder_of,
 )
 from hub.protocol.errors import SetupError, ValiseError
 from hub.protocol.hazmat import end_of_certificate
@@ -123,29 +125,32 @@ def check_store(database: Path) -> Iterator[Finding]:
         yield fail("store", text, "Use the program that wrote it, or restore the store from its backup.")
 
 
-def check_lock(database: Path, locks: str | None = None) -> Iterator[Finding]:
-    """Tell which process holds the store (Linux), and whether it was restored and waits for somebody's word.
-
-    Args:
-        database: the SQLite file.
-        locks: what `/proc/locks` says.
-    """
+def check_lock(database: Path) -> Iterator[Finding]:
+    """Tell which process holds the store (Linux), and whether it was restored and waits for somebody's word."""
     if marker_of(database).exists():
         remedy = "Read docs/how-to/back-up-and-restore.md, then start it with --accept-rollback."
         yield warn("lock", "the store was restored from a backup", remedy)
-    file = lock_of(database)
-    table = Path("/proc/locks")
-    locks = table.read_text("utf-8") if locks is None and table.exists() else locks or ""
-    inode = f":{file.stat().st_ino}" if file.exists() else ""
-    held = [line.split()[4] for line in locks.splitlines() if inode and line.split()[5].endswith(inode)]
-    yield fine("lock", f"process {held[0]} holds the store" if held else "nobody holds the store")
+    holder = _holder(database)
+    yield fine("lock", f"process {holder} holds the store" if holder else "nobody holds the store")
+
+
+def _holder(database: Path) -> str:
+    """Return the number of the process that holds a store, as the kernel's table of locks says; else nothing."""
+    table, file = Path("/proc/locks"), lock_of(database)
+    if not (table.exists() and file.exists()):
+        return ""
+    inode = f":{file.stat().st_ino}"
+    held = [line.split() for line in table.read_text("utf-8").splitlines()]
+    return next((words[4] for words in held if words[1] == "FLOCK" and words[5].endswith(inode)), "")
 
 
 def _examine_line(settings: HubSettings) -> Iterator[Finding]:
     """Yield what is found about the port, and about the hub that listens there if it is this one."""
     local = f"{'https' if settings.tls_certificate else 'http'}://{settings.host}:{settings.port}"
     answer = _answer_of(settings.public_url or local, settings) or _answer_of(local, settings)
-    mine = answer is not None and answer.facts.hub == settings.hub
+    holder = _holder(settings.database)  # a hub that wants a client certificate does not answer us
+    mine = bool(holder and f"(process {holder})" in holder_of(settings.port))
+    mine = mine or (answer is not None and answer.facts.hub == settings.hub)
     yield from ask("port", lambda: check_port(settings.host, settings.port, mine=mine))
     if answer is not None and mine:
         given, now = answer, int(time.time())
@@ -155,6 +160,6 @@ def _examine_line(settings: HubSettings) -> Iterator[Finding]:
 def _answer_of(url: str, settings: HubSettings) -> Answer | None:
     """Return what answers at an address, or None: before the first start nothing does."""
     try:
-        return ask_hub(url, settings.tls_certificate)
-    except ValiseError:
+        return ask_hub(url, ssl.create_default_context(cafile=settings.tls_certificate))
+    except (ValiseError, OSError):
         return None

@@ -17,6 +17,7 @@ from connectors.cli.unlock import FOLDER
 from connectors.kit.agency_store import read_only
 from connectors.kit.directory import recall_trusted
 from connectors.kit.settings import ConnectorSettings, read_settings
+from connectors.kit.tls import client_tls
 from hub.host.line import ask_hub
 from hub.protocol.errors import ValiseError
 
@@ -55,7 +56,9 @@ def look(folder: Path, *, now: int) -> dict[str, Any]:
 
 def _hub(settings: ConnectorSettings, now: int) -> dict[str, Any]:
     try:
-        answer = ask_hub(settings.hub_url, settings.ca_file)
+        answer = ask_hub(
+            settings.hub_url, client_tls(settings.ca_file, settings.client_certificate, settings.client_key)
+        )
     except ValiseError as error:
         return {"url": settings.hub_url, "reachable": False, "code": error.code}
     return {"url": settings.hub_url, "reachable": True, "clock_apart": now - answer.facts.time}

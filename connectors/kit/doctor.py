@@ -16,6 +16,7 @@ from connectors.kit.agency_store import VERSION
 from connectors.kit.directory import recall_trusted
 from connectors.kit.keystore import read_keystore
 from connectors.kit.settings import SETTINGS_FILE, ConnectorSettings, read_passphrase, read_settings
+from connectors.kit.tls import client_tls
 from hub.host.belief import check_directory, check_policies, check_standing
 from hub.host.findings import Finding, ask, fail, fine, warn
 from hub.host.line import ask_hub, check_hub
@@ -60,7 +61,7 @@ def examine_agency(folder: Path, passphrase: SecretStr | None = None) -> Iterato
 
 
 def _check_line(settings: ConnectorSettings) -> Iterator[Finding]:
-    answer = ask_hub(settings.hub_url, settings.ca_file)
+    answer = ask_hub(settings.hub_url, client_tls(settings.ca_file, settings.client_certificate, settings.client_key))
     yield from check_hub(answer, hub=settings.hub, federation=settings.federation, now=int(time.time()))
 
 

@@ -9,13 +9,12 @@ import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from hub.host.findings import Finding, fail, fine, warn
 from hub.host.machine import check_clock
-from hub.protocol.errors import AnswerError, EncodingError, SetupError, UnreachableError
+from hub.protocol.errors import AnswerError, EncodingError, UnreachableError
 from hub.protocol.interface import HubFacts
 from hub.protocol.wire import parse_wire
 
@@ -34,20 +33,21 @@ class Answer:
     certificate_ends: int | None
 
 
-def ask_hub(url: str, ca_file: Path | None = None) -> Answer:
+def ask_hub(url: str, tls: ssl.SSLContext | None = None) -> Answer:
     """Return what the hub at an address says.
+
+    Args:
+        url: its address.
+        tls: what vouches for it and what is shown to it; by default the system's authorities, and nothing.
 
     Raises:
         UnreachableError: nobody answers, or not over a certificate that is vouched for.
         AnswerError: what answers is not a hub.
-        SetupError: the file of certificates cannot be read.
     """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port
     if parts.scheme == "https":
-        line: http.client.HTTPConnection = http.client.HTTPSConnection(
-            host, port, timeout=_PATIENCE, context=_trust(ca_file)
-        )
+        line: http.client.HTTPConnection = http.client.HTTPSConnection(host, port, timeout=_PATIENCE, context=tls)
     else:
         line = http.client.HTTPConnection(host, port, timeout=_PATIENCE)
     try:
@@ -68,13 +68,6 @@ def ask_hub(url: str, ca_file: Path | None = None) -> Answer:
         return Answer(parse_wire(HubFacts, body, error=AnswerError), ends)
     except EncodingError as error:
         raise AnswerError(error.code) from error
-
-
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise SetupError(f"{ca_file}: {error.strerror}") from error
 
 
 def _end_of(sock: socket.socket | None) -> int | None:

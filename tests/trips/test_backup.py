@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import sqlite3
 import time
@@ -144,6 +145,8 @@ async def test_fsck_finds_a_running_hub_sound(exercise: Exercise) -> None:
             await other.receive_once()
         await agency.receive_once()
         result = await asyncio.to_thread(run, "hub", "fsck", exercise.hub)
+        held = await asyncio.to_thread(run, "doctor", exercise.hub)
+    assert f"process {os.getpid()} holds the store" in held.stdout
     assert result.exit_code == 0, result.output
     assert "0 failed, 0 to look at" in result.stdout
     assert not failed(examine_store(exercise.database, None, hub=HUB))
