@@ -43,6 +43,7 @@ check: $(VENV)/dev.stamp ## everything that CI checks, stopping at the first fai
 	$(call stage,types,$(TYPES),correct the types above.)
 	$(call stage,imports,$(IMPORTS),a package knows one that it may not know; see [tool.importlinter] in pyproject.toml.)
 	$(call stage,tests,$(TESTS),repeat one with `$(BIN)/pytest PATH::NAME`.)
+	@grep '^did: ' $(VENV)/tests.log | sed 's/^did: /         /'
 	$(call stage,docs,$(DOCS),the pages no longer say what the code does; `make docs` writes the generated ones.)
 	@echo 'Everything holds.'
 

@@ -5,7 +5,7 @@ import inspect
 import logging
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -58,6 +58,25 @@ def _no_leftovers(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixtu
     ]
     if lost:
         pytest.fail(f"left behind in the event loop: {lost}")
+
+
+@pytest.fixture
+def did(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """What a test calls to say what it did, for the summary at the end of the run."""
+
+    def say(text: str) -> None:
+        record_property("did", text)
+
+    return say
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the longer tests did, also when other processes ran them."""
+    for report in (one for reports in terminalreporter.stats.values() for one in reports):
+        if getattr(report, "when", "") == "call":
+            for name, text in report.user_properties:
+                if name == "did":
+                    terminalreporter.write_line(f"did: {text}")
 
 
 @pytest.fixture(scope="session")

@@ -136,7 +136,7 @@ async def ask_everything(store: SqliteStore, known: frozenset[str], seen: Counte
 
 
 async def test_a_damaged_store_answers_or_says_so(
-    whole: tuple[bytes, frozenset[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    whole: tuple[bytes, frozenset[str]], tmp_path: Path, did: Callable[[str], None]
 ) -> None:
     (data, known), chance, seen = whole, random.Random(20_270_501), Counter[str]()
     for number in range(DAMAGES):
@@ -148,8 +148,7 @@ async def test_a_damaged_store_answers_or_says_so(
                 await ask_everything(store, known, seen)
         except ValiseError as error:
             seen[f"opening: {error.code}"] += 1
-    with capsys.disabled():
-        print(f"\n{DAMAGES} damaged stores: {dict(sorted(seen.items()))}")
+    did(f"{DAMAGES} damaged stores: {dict(sorted(seen.items()))}")
     assert seen["delivered"] > DAMAGES
     assert seen["store/corrupt"] + seen["opening: store/corrupt"] > DAMAGES // 10
 

@@ -160,14 +160,13 @@ async def test_a_hub_that_cannot_write_refuses_and_goes_on_later(
 
 
 @pytest.fixture
-def small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Path | None]:
+def small(tmp_path: Path, did: Callable[[str], None]) -> Iterator[Path | None]:
     """A file system of a few MB of its own, where this process may mount one (as root, as in CI)."""
     place = tmp_path / "small"
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)]
     if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        with capsys.disabled():
-            print("\nfull file system: not mounted here (needs root); the other two ways to fill a disk were tried")
+        did("full file system: not mounted here (needs root); the other two ways to fill a disk were tried")
         yield None
         return
     yield place

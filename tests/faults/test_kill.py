@@ -4,10 +4,9 @@ All three are the programs that an operator starts, on files that outlive them. 
 alone, at every point of its transactions (`test_store_kill.py`, `test_power.py`).
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
-
-import pytest
 
 from tests.faults.siege import ABSENT, MESSAGES, RECEIVER, besieged, settle_accounts
 
@@ -15,14 +14,13 @@ ROUNDS: Final = 5
 SEED: Final = 20_270_306
 
 
-async def test_nothing_is_lost_and_nothing_comes_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_nothing_is_lost_and_nothing_comes_twice(tmp_path: Path, did: Callable[[str], None]) -> None:
     async with besieged(tmp_path, SEED) as siege:
         for _ in range(ROUNDS):
             await siege.round()
         await siege.settle()
     result = await settle_accounts(siege)
-    with capsys.disabled():
-        print(f"\nkills {siege.kills} {dict(siege.done)}, redelivered {siege.redelivered}; {result}")
+    did(f"kills {siege.kills} {dict(siege.done)}, redelivered {siege.redelivered}; {result}")
     assert result.problems == []
     assert siege.kills >= ROUNDS
     assert siege.done["died writing"]

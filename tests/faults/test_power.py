@@ -6,6 +6,7 @@ show losses, or these tests could not fail. Longer: `make soak`.
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -22,18 +23,17 @@ CUTS: Final = 20
 MESSAGES: Final = 160
 
 
-async def test_a_hub_keeps_what_it_acknowledged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_hub_keeps_what_it_acknowledged(tmp_path: Path, did: Callable[[str], None]) -> None:
     events = record("hub", tmp_path, MESSAGES)
     assert Counter(event.what for event in events)["sync"] > MESSAGES // 8
     total = await cut_hub(events, CUTS, 20_270_401, tmp_path)
-    with capsys.disabled():
-        print(f"\npower cuts of a hub: {total}")
+    did(f"power cuts of a hub: {total}")
     assert total.problems == []
     assert total.counts["acknowledged"] > CUTS
 
 
 @pytest.mark.parametrize("fault", ["off", "lies"])
-async def test_without_syncs_something_is_lost(fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_without_syncs_something_is_lost(fault: str, tmp_path: Path, did: Callable[[str], None]) -> None:
     """The control: what is not synced may be gone, or the file may be no store any longer."""
     events = record("hub", tmp_path, 48, fault)
     chance, lost, unreadable = random.Random(1), 0, 0
@@ -44,8 +44,7 @@ async def test_without_syncs_something_is_lost(fault: str, tmp_path: Path, capsy
             unreadable += 1
         else:
             lost += result.counts["lost"]
-    with capsys.disabled():
-        print(f"\npower cuts of a hub without syncs ({fault}): lost={lost}, unreadable={unreadable}")
+    did(f"power cuts of a hub without syncs ({fault}): lost={lost}, unreadable={unreadable}")
     assert lost > 0
 
 
@@ -57,7 +56,7 @@ async def test_an_acknowledgement_before_the_commit_is_found(tmp_path: Path) -> 
     assert any("acknowledged and gone" in problem for problem in total.problems)
 
 
-async def test_an_agency_keeps_what_was_handed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_an_agency_keeps_what_was_handed_over(tmp_path: Path, did: Callable[[str], None]) -> None:
     events, chance, told = record("agency", tmp_path, 120), random.Random(20_270_402), 0
     for number, place in enumerate(places(events, CUTS, chance)):
         folder = tmp_path / f"cut-{number}"
@@ -67,8 +66,7 @@ async def test_an_agency_keeps_what_was_handed_over(tmp_path: Path, capsys: pyte
         assert len({entry.id for entry in entries}) == len(entries)
         assert set(acknowledged(events[:place])) <= {entry.id for entry in entries}
         told += len(acknowledged(events[:place]))
-    with capsys.disabled():
-        print(f"\npower cuts of an agency: cuts {CUTS}, acknowledged {told}, lost=0")
+    did(f"power cuts of an agency: cuts {CUTS}, acknowledged {told}, lost=0")
 
 
 # --- the model itself ------------------------------------------------------------------------------------------------

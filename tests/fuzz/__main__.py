@@ -3,9 +3,9 @@
     python -m tests.fuzz [--seconds 600] [--seed N] [--target NAME] [--together]
     python -m tests.fuzz --target NAME --input FILE
 
-Every target has a process and a corpus of its own under `.fuzz/` and gets an equal share of the time; `--together`
-feeds all from one process, for a short run. A finding is saved with the command that repeats it; then the exit code
-is 1.
+Every target gets an equal share of the time; a process feeds so many of them that it runs for a minute, and keeps its
+corpus under `.fuzz/`. `--together` feeds all from one process, for a short run. A finding is saved with the command
+that repeats it; then the exit code is 1.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from tests.fuzz.findings import FOLDER, fault_of
 from tests.fuzz.targets import TARGETS
 from tests.support.tree import ROOT
 
+WORTH: Final = 60  # seconds at the least for a process; it loads for five
 GRACE: Final = 180  # seconds beyond its time that a process gets: the engine loads, and ends what it has begun
 
 
@@ -50,9 +51,9 @@ def campaign(names: Sequence[str], seconds: float, seed: int, folder: Path) -> d
 def campaigns(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Run what was asked for, one process after the other."""
     names = [given.target] if given.target else list(TARGETS)
-    groups = [names] if given.together else [[name] for name in names]
-    for group in groups:
-        yield campaign(group, given.seconds / len(groups), given.seed, given.folder)
+    processes = 1 if given.together else max(1, min(len(names), int(given.seconds // WORTH)))
+    for place in range(processes):
+        yield campaign(names[place::processes], given.seconds / processes, given.seed, given.folder)
 
 
 def repeat(name: str, file: Path) -> int:

@@ -71,7 +71,7 @@ class Campaign:
     def _guided(self, tally: Tally, ends: float, _chance: random.Random) -> None:
         """Let libFuzzer choose; it never returns. One byte before each input names the target."""
         atheris = importlib.import_module("atheris")
-        corpus = self.folder / "corpus" / (self.targets[0].name if len(self.targets) == 1 else "all")
+        corpus = self.folder / "corpus" / f"{self.targets[0].name}-{len(self.targets)}"
         corpus.mkdir(parents=True, exist_ok=True)
         for place, target in enumerate(self.targets):
             for number, sample in enumerate(target.samples):

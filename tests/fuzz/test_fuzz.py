@@ -8,7 +8,7 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -42,7 +42,7 @@ def test_what_is_valid_is_accepted(name: str) -> None:
         assert refusal.value.code == target.refused
 
 
-def test_a_short_run_finds_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_short_run_finds_nothing(tmp_path: Path, did: Callable[[str], None]) -> None:
     command = [sys.executable, "-m", "tests.fuzz", "--together", "--seconds", str(SECONDS), "--folder", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -50,8 +50,7 @@ def test_a_short_run_finds_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[
     assert said, done.stdout
     assert int(said[1]) == len(TARGETS)
     assert int(said[2]) > 25 * len(TARGETS)
-    with capfd.disabled():
-        print(f"\nfuzz: {said[0]}")
+    did(f"fuzz: {said[0]}")
 
 
 # --- what is planted is found ----------------------------------------------------------------------------------------

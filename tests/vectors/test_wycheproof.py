@@ -194,22 +194,20 @@ FILES: Final[Mapping[str, tuple[int, Callable[[Vector, Vector], object], Explain
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_nothing_invalid_is_accepted(name: str, shared: Path | None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_invalid_is_accepted(name: str, shared: Path | None, did: Callable[[str], None]) -> None:
     count, read, explain = FILES[name]
     if shared is None:
-        with capsys.disabled():
-            print(f"\nwycheproof {name}: the vectors are not at hand")
+        did(f"wycheproof {name}: the vectors are not at hand")
         return
     account = Account()
     for group in json.loads((shared / FOLDER / f"{name}_test.json").read_text("utf-8"))["testGroups"]:
         for case in group["tests"]:
             account.take(case, group, read, explain)
-    with capsys.disabled():
-        print(
-            f"\nwycheproof {name}: {account.total} vectors, {account.refused} invalid refused, "
-            f"{account.accepted} valid accepted, wrong={len(account.unlike)}"
-            + "".join(f", {number} valid refused: {reason}" for reason, number in account.explained.items())
-        )
+    did(
+        f"wycheproof {name}: {account.total} vectors, {account.refused} invalid refused, "
+        f"{account.accepted} valid accepted, wrong={len(account.unlike)}"
+        + "".join(f", {number} valid refused: {reason}" for reason, number in account.explained.items())
+    )
     assert account.unlike == []
     assert account.total == count
 
