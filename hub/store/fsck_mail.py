@@ -21,6 +21,7 @@ from hub.store.fsck_record import RESTORE, SHOWN, claims_of
 from hub.store.packing import Item, unpack_all, unpack_items, unpack_numbers
 from hub.store.schema import BODIES, RUNS, places_in
 
+_TOLD: Final = frozenset({"receipt", "expiry"})  # what an originator is told of its copies
 _DERIVED: Final = "It follows from the record; restore the backup, whose record is the same."
 
 
@@ -72,8 +73,8 @@ def _check_item(db: sqlite3.Connection, partner: str, item: Item) -> Iterator[Fi
         said = (unpack_all(concerned)[item.offset].decode(), unpack_numbers(masks)[item.offset])
         if said != (partner, item.released) or unpack_numbers(numbers)[item.offset] != item.number:
             yield fail("mailboxes", f"{place} is not what the decision released", _DERIVED)
-    elif kind != "receipt":
-        yield fail("mailboxes", f"{place} is neither a copy nor a receipt", _DERIVED)
+    elif kind not in _TOLD:
+        yield fail("mailboxes", f"{place} is neither a copy nor a receipt nor word of an expiry", _DERIVED)
     (last,) = db.execute("SELECT last FROM partners WHERE code = ?", (partner,)).fetchone()
     if item.number > last:
         yield fail("mailboxes", f"{place} has a number that was never given out", _DERIVED)
