@@ -21,7 +21,7 @@ from benchmarks.pipeline.peers import PEERS, MissingPeerError, Peer, measure
 RUNS: Final = ((1, 2_000), (10, 800), (100, 150))  # addressees, messages
 WARM: Final = 64  # messages before the clock runs
 QUEUED: Final = 500  # messages to a hundred that wait: 50,000 copies
-PACE: Final = (50, 250)  # messages a second and in all, for latency
+PACE: Final = (20, 160)  # messages a second and in all, for latency
 MOST: Final = 100  # addressees
 
 

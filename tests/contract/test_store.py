@@ -111,6 +111,15 @@ class TestCommit:
                 await store.commit(bad)
         assert await store.log_size() == 0
 
+    async def test_several_are_each_as_if_alone(self, store: Store, directory: Directory) -> None:
+        first, second = (acceptance(warning(directory, to=BOTH, seq=seq)) for seq in (1, 2))
+        fork = acceptance(warning(directory, to=BOTH, seq=1, jti=message_id(9)))
+        outcomes = await store.commit_many([first, fork, first, second])
+        assert [type(outcome) for outcome in outcomes] == [bytes, ForkError, bytes, bytes]
+        assert outcomes[0] == outcomes[2] == await store.commit(first)
+        assert [item.seq for item in await store.waiting("rilo-we", limit=9)] == [1, 2]
+        assert await store.commit_many([]) == []
+
     async def test_latest_messages_first(self, store: Store, directory: Directory) -> None:
         for seq, op in enumerate([None, "op-a", None, "op-a"], 1):
             await store.commit(acceptance(warning(directory, to=BOTH, seq=seq, op=op)))
