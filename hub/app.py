@@ -21,10 +21,12 @@ from hub.api.routes import make_app
 from hub.broker.exchange import Exchange
 from hub.broker.notary import Notary
 from hub.host.events import LISTENING
+from hub.host.upkeep import keep_looking
 from hub.keeping import Keeper
+from hub.keys import endings_of_hub, open_keys
 from hub.protocol.errors import SetupError
 from hub.protocol.hazmat import end_of_certificate
-from hub.protocol.keyring import Keyring, open_keyring
+from hub.protocol.keys import KeyHolder
 from hub.protocol.statements import sign_batch
 from hub.protocol.strictjson import parse_json
 from hub.settings import HubSettings
@@ -63,11 +65,11 @@ class SteadyClock:
             return self._last
 
 
-def _sign_batch_of(keyring: Keyring) -> Callable[[bytes], str]:
+def _sign_batch_of(keys: KeyHolder) -> Callable[[bytes], str]:
     """Return what signs a batch, by the key that was valid when it was made: it may be signed only after a restart."""
 
     def sign(payload: bytes) -> str:
-        return sign_batch(payload, keyring.signer(at=parse_json(payload)["iat"]))
+        return sign_batch(payload, keys.signer(at=parse_json(payload)["iat"]))
 
     return sign
 
@@ -87,13 +89,6 @@ def _read(file: Path) -> bytes:
         raise SetupError(f"{file.name}: {error.strerror}") from error
 
 
-def _keyring(settings: HubSettings) -> Keyring:
-    keyring = open_keyring(_read(settings.keystore), settings.passphrase().get_secret_value())
-    if keyring.partner != settings.hub:
-        raise SetupError(f"{settings.keystore.name} holds the keys of {keyring.partner}")
-    return keyring
-
-
 @contextlib.asynccontextmanager
 async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
     """Run a hub for as long as the context lasts.
@@ -101,13 +96,14 @@ async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
     Raises:
         SetupError, KeystoreError, DirectoryError, PolicyError, StoreError: it cannot start; the sentence says why.
     """
-    keyring, now = _keyring(settings), SteadyClock()
+    now = SteadyClock()
     keeper = Keeper(
         repository=settings.repository,
         anchor=_read(settings.trusted_root),
         memory=settings.database.with_suffix(".seen"),
         clock=now,
     )
+    keys = await asyncio.to_thread(open_keys, settings, keeper.directory)
     await keeper.refresh()
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(
@@ -115,7 +111,7 @@ async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
                 settings.database,
                 federation=settings.federation,
                 hub=settings.hub,
-                sign_batch=_sign_batch_of(keyring),
+                sign_batch=_sign_batch_of(keys),
                 clock=now,
             )
         )
@@ -126,13 +122,16 @@ async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
             directory=keeper.directory,
             policies=keeper.policies,
             clock=now,
+            catch_up=keeper.catch_up,
         )
-        notary = Notary(store, keyring, federation=settings.federation, clock=now)
+        notary = Notary(store, keys.keyring, federation=settings.federation, clock=now)
         end = end_of_certificate(_read(settings.tls_certificate)) if settings.tls_certificate else None
-        watched = Watched(exchange, keyring, lambda: keeper.expires, certificate_ends=end, work=lambda: store.work)
+        watched = Watched(exchange, keys.keyring, lambda: keeper.expires, certificate_ends=end, work=lambda: store.work)
         url = await _listen(stack, settings, watched, notary)
         fresh = asyncio.create_task(keeper.keep_fresh(seconds=settings.refresh_seconds))
         stack.callback(fresh.cancel)
+        upkeep = asyncio.create_task(keep_looking(keys, lambda: endings_of_hub(keys, keeper.expires, end), clock=now))
+        stack.callback(upkeep.cancel)
         _LOG.info(LISTENING, settings.hub, url)
         yield RunningHub(url, exchange)
 

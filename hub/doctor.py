@@ -32,11 +32,9 @@ from hub.protocol.errors import SetupError, ValiseError
 from hub.protocol.hazmat import end_of_certificate
 from hub.protocol.keyring import Keyring, open_keyring
 from hub.published import believe_published
-from hub.settings import HubSettings
+from hub.settings import SETTINGS_FILE, HubSettings
 from hub.store.lock import lock_of
 from hub.store.schema import APPLICATION_ID, VERSION
-
-SETTINGS_FILE = "hub.toml"
 
 
 def examine_hub(folder: Path) -> Iterator[Finding]:

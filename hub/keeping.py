@@ -17,6 +17,7 @@ from hub.protocol.directory import Directory
 from hub.protocol.errors import DirectoryError, PolicyError, SetupError, StaleDirectoryError, UnknownPolicySetError
 from hub.protocol.wire import parse_wire, write_wire
 from hub.verify.published import load_published
+from hub.verify.repository import TIMESTAMP
 from hub.verify.trust import Seen, TrustedDirectory, refresh_directory
 
 _LOG: Final = logging.getLogger("valise.hub")
@@ -35,6 +36,8 @@ class Keeper:
         self._memory: Final = memory
         self._clock: Final = clock
         self._files: Mapping[str, bytes] = {}
+        self._believing: Final = asyncio.Lock()
+        self._stamp: tuple[int, ...] | None = None
         self._trusted: TrustedDirectory | None = None
         self._policies: PolicySet | None = None
 
@@ -71,16 +74,50 @@ class Keeper:
             PolicyError: the directory is believed, and the policy set before stays in force.
             SetupError: it cannot be read, or what was seen cannot be remembered.
         """
-        seen = self._trusted.seen if self._trusted else await asyncio.to_thread(self._recall)
-        trusted, files = await refresh_directory(
-            self._fetch, self._anchor, now=self._clock(), seen=seen, known=self._files
-        )
-        self._files, self._trusted = files, trusted  # at once: a policy set that cannot be loaded hides no revocation
-        if trusted.seen != seen:
-            await asyncio.to_thread(self._remember, trusted.seen)
+        await self._refresh(changed_only=False)
+
+    async def _refresh(self, *, changed_only: bool) -> None:
+        trusted = await self._believe(changed_only=changed_only)
         newest = max(trusted.policies, key=lambda bundle: bundle.version, default=None)
         if newest is not None and (self._policies is None or newest.digest != self._policies.digest):
             self._policies = await asyncio.to_thread(load_published, newest)  # seconds, for a large set
+
+    async def catch_up(self) -> None:
+        """Believe what is published now if it changed since the last look, which is asked of the file system only.
+
+        Called before each request is believed, so that what the registry office published before it came counts for
+        it: a revocation takes effect on the next message, and a new key is known as soon as anybody can know it.
+        """
+        if self._published() == self._stamp:
+            return
+        try:
+            await self._refresh(changed_only=True)
+        except (DirectoryError, PolicyError, SetupError) as error:
+            _LOG.warning(DIRECTORY_REFUSED, error.code)
+
+    async def _believe(self, *, changed_only: bool) -> TrustedDirectory:
+        """Believe the directory that is published; the policy set is another step, and hides no revocation."""
+        async with self._believing:
+            stamp = self._published()  # first: what is published meanwhile is looked at again
+            if changed_only and self._trusted is not None and stamp == self._stamp:  # another request was faster
+                return self._trusted
+            self._stamp = stamp  # also of what is not believed: `keep_fresh` looks again, not every request
+            seen = self._trusted.seen if self._trusted else await asyncio.to_thread(self._recall)
+            trusted, files = await refresh_directory(
+                self._fetch, self._anchor, now=self._clock(), seen=seen, known=self._files
+            )
+            self._files, self._trusted = files, trusted
+            if trusted.seen != seen:
+                await asyncio.to_thread(self._remember, trusted.seen)
+            return trusted
+
+    def _published(self) -> tuple[int, ...] | None:
+        """Return what differs after every publication: the timestamp is written last, under its own name."""
+        try:
+            found = (self._repository / TIMESTAMP).stat()
+        except OSError:
+            return None
+        return (found.st_ino, found.st_mtime_ns, found.st_size)
 
     async def keep_fresh(self, *, seconds: int) -> None:
         """Refresh for ever, every so many seconds."""

@@ -9,10 +9,14 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from hub.host.files import read_private
 from hub.host.settings import read_toml
 from hub.protocol.errors import SetupError
 
+SETTINGS_FILE: Final = "hub.toml"
 PASSPHRASE: Final = "VALISE_PASSPHRASE"  # noqa: S105 - the variable's name
+PIN: Final = "VALISE_PIN"
+_MAX_SECRET: Final = 4_096  # bytes
 
 
 class HubSettings(BaseModel):
@@ -52,6 +56,11 @@ class HubSettings(BaseModel):
     disk_floor_mib: Annotated[
         int, Field(ge=0, description="MiB of free disk below which the hub says that it is not ready.")
     ] = 512
+    pkcs11_module: Annotated[
+        Path | None, Field(description="The PKCS#11 library of the token on which the hub's signing key lies, if any.")
+    ] = None
+    pkcs11_token: Annotated[str | None, Field(description="The label of that token.")] = None
+    pin_file: Annotated[Path | None, Field(description=f"A file with the token's PIN, if `{PIN}` is not set.")] = None
     refresh_seconds: Annotated[
         int, Field(ge=1, le=3_600, description="How often the hub looks for a new directory or policy set.")
     ] = 10
@@ -114,13 +123,26 @@ class HubSettings(BaseModel):
         """Return the keystore's passphrase from the environment or the passphrase file.
 
         Raises:
-            SetupError: neither is there.
+            SetupError: neither is there, or others may read the file.
         """
-        if PASSPHRASE in os.environ:
-            return SecretStr(os.environ[PASSPHRASE])
-        if self.passphrase_file is None:
-            raise SetupError(f"set {PASSPHRASE} or passphrase_file")
-        try:
-            return SecretStr(self.passphrase_file.read_text("utf-8").strip())
-        except OSError as error:
-            raise SetupError(f"{self.passphrase_file.name}: {error.strerror}") from error
+        return _secret(PASSPHRASE, "passphrase_file", self.passphrase_file)
+
+    def pin(self) -> SecretStr:
+        """Return the token's PIN from the environment or the PIN file.
+
+        Raises:
+            SetupError: neither is there, or others may read the file.
+        """
+        return _secret(PIN, "pin_file", self.pin_file)
+
+
+def _secret(variable: str, setting: str, file: Path | None) -> SecretStr:
+    given = os.environ.get(variable)
+    if given:
+        return SecretStr(given)
+    if file is None:
+        raise SetupError(f"set {variable} or {setting}")
+    try:
+        return SecretStr(read_private(file, limit=_MAX_SECRET).decode().strip())
+    except UnicodeDecodeError as error:
+        raise SetupError(f"{file.name}: not UTF-8") from error

@@ -61,7 +61,7 @@ class Watched:
     """
 
     exchange: Exchange
-    keyring: Keyring
+    keyring: Callable[[], Keyring]
     expires: Callable[[], int | None] = lambda: None
     certificate_ends: int | None = None
     work: Callable[[], Work] = Work
@@ -76,8 +76,6 @@ class _Gauges:
         self._health: Final = health
         self._counts: Final = counts
         self._clocks: Final = clocks
-        exchange, ring = watched.exchange, watched.keyring
-        self._log_keys: Final = [key for key, _ in log_signers(ring, exchange.federation, at=exchange.clock())]
         self._numbers: Final = Numbers(settings.database, clock=watched.exchange.clock)
 
     def samples(self) -> Iterator[Sample]:
@@ -104,15 +102,16 @@ class _Gauges:
         ):
             if at is not None:
                 yield Sample(measure, (at - now) / unit)
-        for use, days in days_left(self._watched.keyring, now=now).items():
+        for use, days in days_left(self._watched.keyring().keys, now=now).items():
             yield Sample(KEY_DAYS, days, (use,))
 
     def _checkpoint_age(self, text: str | None) -> Iterator[Sample]:
         if text is None:
             return
         checkpoint, note = parse_checkpoint(text)
-        now = self._watched.exchange.clock()
-        times = [verify_by(checkpoint, note, key) for key in self._log_keys]
+        now, exchange = self._watched.exchange.clock(), self._watched.exchange
+        keys = [key for key, _ in log_signers(self._watched.keyring(), exchange.federation, at=now)]
+        times = [verify_by(checkpoint, note, key) for key in keys]
         yield Sample(CHECKPOINT_AGE, max(0, now - max(at or 0 for at in times)))
 
 

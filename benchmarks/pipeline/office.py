@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from connectors.kit.files import write_private
-from connectors.kit.keystore import write_keystore
 from hub.authority.exchange import RegistryOffice
+from hub.host.files import write_private
+from hub.host.keystore import write_keystore
 from hub.policy.sets import PolicySet, bundle
 from hub.protocol.encoding import decode_b64url
 from hub.protocol.hazmat import random_bytes

@@ -21,6 +21,8 @@ _STEPS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "fsck": ("connectors.cli.keep:fsck", "Check an agency's store."),
         "backup": ("connectors.cli.keep:backup", "Copy an agency's state into one file."),
         "restore": ("connectors.cli.keep:restore", "Use such a copy."),
+        "keys": ("connectors.cli.keys:keys", "Show an agency's keys, and when they end."),
+        "rotate": ("connectors.cli.keys:rotate", "Make new keys and the request to enrol them."),
         "run": ("connectors.cli.run:run", "Run agencies until told to stop."),
     }
 )

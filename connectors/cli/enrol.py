@@ -17,22 +17,27 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import click
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from connectors.cli.keys import no_directory
 from connectors.cli.output import Grid, json_option, show
-from connectors.kit.keystore import read_keystore, write_keystore
+from connectors.cli.unlock import typed_passphrase
+from connectors.kit.keys import keystore_of, open_keys, token_of
 from connectors.kit.settings import (
     PASSPHRASE_VARIABLE,
     SETTINGS_FILE,
     Adapter,
     ConnectorSettings,
-    read_passphrase,
     read_settings,
 )
+from hub.host.keystore import write_keystore
+from hub.host.live_keys import LiveKeys
+from hub.host.rotation import make_keys, write_answer, write_request
 from hub.protocol.directory import PartnerName, PartnerRecord, SignatureAlg, country_of
-from hub.protocol.enrolment import answer_challenge, fingerprint, request_enrolment
+from hub.protocol.enrolment import fingerprint
 from hub.protocol.errors import SetupError
-from hub.protocol.keyring import Cost, Keyring
+from hub.protocol.keyring import Cost, KeyUse
 from hub.protocol.vocabulary import PartnerCode, PartnerKind
 
+_USES: Final[tuple[KeyUse, ...]] = ("sign", "open", "sign2")
 _LIGHT: Final = Cost(memory_kib=8 * 1024, passes=1)
 _ROOT: Final = "root.json"
 _REGISTER: Final = "register.jsonl"
@@ -50,6 +55,8 @@ class _Partner(BaseModel):
     kind: PartnerKind
     adapter: Adapter = "none"
     register_file: Annotated[Path | None, Field(alias="register")] = None
+    pkcs11: Path | None = None
+    token: str | None = None
 
 
 class _Table(BaseModel):
@@ -123,14 +130,23 @@ def _setup_options(command: _Command) -> _Command:
     show_default=True,
     help="What answers messages while nobody is there.",
 )
+@click.option(
+    "--pkcs11",
+    type=click.Path(exists=True, path_type=Path, dir_okay=False),
+    help="The PKCS#11 library of a token, on which the signing key is then made.",
+)
+@click.option("--token", help="The label of that token.")
 @_setup_options
-def init(*, folder: Path, code: str, name: str, kind: str, adapter: str, as_json: bool, **common: Any) -> None:  # noqa: ANN401 - the options of `_setup_options`
+def init(*, folder: Path, code: str, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - options, most of `_setup_options`
     """Make an agency in FOLDER: keys, settings, and the request to enrol it.
 
     Send FOLDER/CODE.request to the registry office, and compare the fingerprint with them over another way.
     """
-    partner = _checked(_Partner, {"code": code, "name": name, "kind": kind, "adapter": adapter}, "init")
-    made = _make(folder, partner, _Setup(**common), _new_passphrase(), tables=Path())
+    own = {name: given.pop(name) for name in ("name", "kind", "adapter", "pkcs11", "token")}
+    partner = _checked(_Partner, {"code": code, **own}, "init")
+    if (partner.pkcs11 is None) != (partner.token is None):
+        raise click.UsageError("--pkcs11 and --token go together")
+    made = _make(folder, partner, _Setup(**given), _new_passphrase(), tables=Path())
     show(
         made,
         f"Made {code} in {folder}.\n  send to the registry office:  {made['request']}\n"
@@ -177,10 +193,12 @@ def _make(folder: Path, partner: _Partner, setup: _Setup, passphrase: SecretStr,
         raise SetupError(f"{error.filename}: {error.strerror}") from error
     settings = read_settings(folder)
     now = int(time.time())
-    keyring = Keyring.generate(partner.code, now=now, second_signature=setup.second_signature)
+    token = token_of(settings)
+    keyring = make_keys(partner.code, _USES[: 3 if setup.second_signature else 2], now=now, token=token)
     write_keystore(settings.keystore, keyring, passphrase, cost=_LIGHT if setup.light_keystores else None)
+    keys = LiveKeys(keystore_of(settings, passphrase), no_directory, token)
     request = folder / f"{partner.code}.request"
-    request.write_bytes(_request(partner, setup, keyring, now))
+    request.write_bytes(_request(partner, setup, keys, now))
     return {
         "partner": partner.code,
         "folder": str(folder),
@@ -198,10 +216,12 @@ def _settings_text(partner: _Partner, setup: _Setup) -> str:
         "mode": setup.mode,
         "adapter": partner.adapter,
     }
+    if partner.pkcs11 is not None and partner.token is not None:
+        values |= {"pkcs11_module": str(partner.pkcs11.absolute()), "pkcs11_token": partner.token}
     return "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())  # a JSON string is a TOML one
 
 
-def _request(partner: _Partner, setup: _Setup, keyring: Keyring, now: int) -> bytes:
+def _request(partner: _Partner, setup: _Setup, keys: LiveKeys, now: int) -> bytes:
     require: tuple[SignatureAlg, ...] = ("Ed25519", "ML-DSA-65") if setup.second_signature else ("Ed25519",)
     record = PartnerRecord(
         partner=partner.code,
@@ -209,9 +229,9 @@ def _request(partner: _Partner, setup: _Setup, keyring: Keyring, now: int) -> by
         kind=partner.kind,
         country=country_of(partner.code),
         require=require,
-        keys=keyring.entries(),
+        keys=tuple(keys.entries()),
     )
-    return request_enrolment(record, keyring.signers(), federation=setup.exchange, now=now)
+    return write_request(record, keys, federation=setup.exchange, now=now)
 
 
 _Shape = TypeVar("_Shape", bound=BaseModel)
@@ -264,10 +284,10 @@ def _answer(folder: Path) -> dict[str, str]:
     settings: ConnectorSettings = read_settings(folder)
     request = folder / f"{settings.partner}.request"
     written = request.with_suffix(".answer")
-    keyring = read_keystore(settings.keystore, read_passphrase(settings))
+    keys = open_keys(settings, typed_passphrase(folder), no_directory)
     try:
         challenge = request.with_suffix(".challenge").read_bytes()
-        written.write_bytes(answer_challenge(request.read_bytes(), challenge, keyring.signers(), keyring.openers()))
+        written.write_bytes(write_answer(request.read_bytes(), challenge, keys))
     except OSError as error:
         raise SetupError(f"{error.filename}: {error.strerror}") from error
     return {"partner": settings.partner, "answer": str(written)}

@@ -19,6 +19,7 @@ from connectors.customs.adapter import answer_as_customs
 from connectors.interpol.adapter import answer_as_bureau
 from connectors.kit.metrics import told
 from connectors.kit.runner import OnMessage, Runner
+from connectors.kit.upkeep import keep_keys
 from connectors.police.adapter import answer_as_police
 from hub.host.events import ADMIN_LISTENING, CONNECTOR_RUNS, CONNECTOR_STOPPED, PROGRAM, write_events
 from hub.protocol.errors import SetupError
@@ -74,6 +75,7 @@ async def _run_one(folder: Path, all_open: asyncio.Barrier) -> None:
         PROGRAM.set(agency.settings.partner)
         await all_open.wait()
         _LOG.info(CONNECTOR_RUNS, agency.settings.adapter)
+        upkeep = asyncio.create_task(keep_keys(agency.connector))
         try:
             runner = Runner(agency, ADAPTERS[agency.settings.adapter])
             async with told(agency, runner.successes) as url:
@@ -81,6 +83,7 @@ async def _run_one(folder: Path, all_open: asyncio.Barrier) -> None:
                     _LOG.info(ADMIN_LISTENING, url)
                 await runner.run()
         finally:
+            upkeep.cancel()
             _LOG.info(CONNECTOR_STOPPED)
 
 

@@ -25,7 +25,7 @@ from hub.protocol.content.subjects import Identity, Person
 from hub.protocol.content.warning import Action
 from hub.protocol.encoding import decode_b64url, encode_b64url
 from hub.protocol.errors import SetupError
-from hub.protocol.keyring import Keyring
+from hub.protocol.keys import KeyHolder
 from hub.protocol.marks import Caveat
 from hub.protocol.vocabulary import Label, MessageKind, Offence, PartnerCode, Purpose, Subject
 from hub.protocol.wire import Digest, Time
@@ -130,7 +130,7 @@ def answers_to(message: OpenedMessage) -> list[Reply]:
 # --- the register ----------------------------------------------------------------------------------------------------
 
 
-def register(path: Path, notice: Notice, keyring: Keyring) -> None:
+def register(path: Path, notice: Notice, keyring: KeyHolder) -> None:
     """Append a notice to the register, durably and sealed; one of a message that is there already changes nothing.
 
     Raises:
@@ -149,7 +149,7 @@ def register(path: Path, notice: Notice, keyring: Keyring) -> None:
         raise SetupError(f"{path}: {error.strerror}") from error
 
 
-def notices(path: Path, keyring: Keyring) -> tuple[Notice, ...]:
+def notices(path: Path, keyring: KeyHolder) -> tuple[Notice, ...]:
     """Return the notices of a register, opened.
 
     Raises:

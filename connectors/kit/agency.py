@@ -29,7 +29,7 @@ from connectors.kit.connector import Connector, fresh_id, operations_of
 from connectors.kit.directory import HubMirror
 from connectors.kit.gather import report_of
 from connectors.kit.inbox import Inbox, InboxEntry
-from connectors.kit.keystore import read_keystore
+from connectors.kit.keys import open_keys
 from connectors.kit.log_watch import LogWatch
 from connectors.kit.matrix import matrix_of
 from connectors.kit.outbox import KeptReceipt, Outbox, OutboxEntry
@@ -37,14 +37,14 @@ from connectors.kit.reading import OpenedMessage, read_message
 from connectors.kit.receive import Received, receive_once
 from connectors.kit.report import Report
 from connectors.kit.send import Addressing, Sent, advance, compose, hand_over
-from connectors.kit.settings import ConnectorSettings, read_passphrase, read_settings
+from connectors.kit.settings import ConnectorSettings, read_settings
 from connectors.kit.threads import Reference, find_reference
 from connectors.kit.tls import client_tls
 from hub.host.events import NOT_REFRESHED
 from hub.protocol.content import Draft
 from hub.protocol.errors import DirectoryError, ExchangeError, PolicyError, SetupError, StaleDirectoryError
 from hub.protocol.interface import DeliveryProof, MatrixRow
-from hub.protocol.keyring import Keyring
+from hub.protocol.keys import KeyHolder
 from hub.protocol.operation import CountingRules, Operation, sign_operation
 from hub.protocol.subscription import Subscription, sign_subscription, verify_subscription
 from hub.protocol.vocabulary import MessageKind, Verb
@@ -83,10 +83,11 @@ class Agency:
             ExchangeError, DirectoryError, PolicyError: nothing is believed yet, and the hub does not change that.
         """
         settings = read_settings(Path(folder))
-        keyring = await asyncio.to_thread(_unlock, settings, passphrase)
+        mirror: HubMirror
+        keys = await asyncio.to_thread(open_keys, settings, passphrase, lambda: mirror.beliefs().directory)
         async with contextlib.AsyncExitStack() as stack:
             store = await stack.enter_async_context(await AgencyStore.open(settings.store))
-            client = await stack.enter_async_context(_client(settings, keyring, clock))
+            client = await stack.enter_async_context(_client(settings, keys, clock))
             mirror = await _mirror(settings, client, clock)
             pool = None
             if settings.sealing_processes:
@@ -98,7 +99,7 @@ class Agency:
                 hub=settings.hub,
                 mode=settings.mode,
                 lifetime=settings.lifetime_days * _DAY,
-                keyring=keyring,
+                keyring=keys,
                 client=client,
                 mirror=mirror,
                 outbox=Outbox(store),
@@ -280,7 +281,7 @@ class Agency:
             topics=tuple(topics),
         )
         await self.connector.client.subscribe(
-            sign_subscription(subscription, self.connector.keyring.signer("sign", at=now))
+            await asyncio.to_thread(sign_subscription, subscription, self.connector.keyring.signer("sign", at=now))
         )
         return subscription
 
@@ -330,7 +331,7 @@ class Agency:
             counting=counting or CountingRules(),
         )
         await self.connector.client.open_operation(
-            sign_operation(operation, self.connector.keyring.signer("sign", at=now))
+            await asyncio.to_thread(sign_operation, operation, self.connector.keyring.signer("sign", at=now))
         )
         return operation
 
@@ -348,20 +349,13 @@ class Agency:
         return await report_of(self.connector, operation)
 
 
-def _unlock(settings: ConnectorSettings, passphrase: SecretStr | None) -> Keyring:
-    keyring = read_keystore(settings.keystore, passphrase or read_passphrase(settings))
-    if keyring.partner != settings.partner:
-        raise SetupError(f"{settings.keystore}: the keys of {keyring.partner}, not of {settings.partner}")
-    return keyring
-
-
-def _client(settings: ConnectorSettings, keyring: Keyring, clock: Callable[[], int]) -> HubClient:
+def _client(settings: ConnectorSettings, keys: KeyHolder, clock: Callable[[], int]) -> HubClient:
     return HubClient(
         settings.hub_url,
         federation=settings.federation,
         partner=settings.partner,
         hub=settings.hub,
-        signer=keyring.signer("sign", at=clock()),
+        signer=lambda: keys.signer("sign", at=clock()),
         clock=clock,
         tls=client_tls(settings.ca_file, settings.client_certificate, settings.client_key),
     )

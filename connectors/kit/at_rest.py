@@ -11,7 +11,7 @@ from hub.protocol.directory import KeyEntry
 from hub.protocol.encoding import decode_b64url, lp, parse_frame
 from hub.protocol.errors import EncodingError, OpenError
 from hub.protocol.hazmat import KEY, EncryptionKey, SealingKey, decrypt, random_bytes
-from hub.protocol.keyring import Keyring
+from hub.protocol.keys import KeyHolder
 
 _INFO: Final = b"valise1 at rest"
 _NONCE: Final = bytes(12)  # each key encrypts once
@@ -25,7 +25,7 @@ def put_away(text: bytes, key: KeyEntry) -> bytes:
     return lp(key.kid, sealed, EncryptionKey(fresh).encrypt(_NONCE, text, _info(key.kid)))
 
 
-def take_out(data: bytes, keyring: Keyring) -> bytes:
+def take_out(data: bytes, keyring: KeyHolder) -> bytes:
     """Return what was put away.
 
     Raises:

@@ -21,7 +21,7 @@ from hub.host.events import OPERATION_DISBELIEVED
 from hub.protocol.directory import Directory
 from hub.protocol.errors import OperationError, ValiseError
 from hub.protocol.hazmat import random_bytes
-from hub.protocol.keyring import Keyring
+from hub.protocol.keys import KeyHolder
 from hub.protocol.operation import Operation, verify_operation
 
 _LOG: Final = logging.getLogger("valise.connector")
@@ -40,7 +40,7 @@ class Connector:
     hub: str
     mode: Literal["exercise", "live"]
     lifetime: int
-    keyring: Keyring
+    keyring: KeyHolder
     client: HubClient
     mirror: Mirror
     outbox: Outbox

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from connectors.kit.files import read_private, write_private
+from hub.host.files import read_private, write_private
 from hub.policy.sets import PolicySet
 from hub.protocol.directory import Directory
 from hub.protocol.encoding import lp, parse_frame
@@ -35,10 +35,14 @@ _MAX_PARTS: Final = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Beliefs:
-    """What the connector believes at one moment: who the partners are, and which rules are in force."""
+    """What the connector believes at one moment: who the partners are, which rules are in force, and until when.
+
+    `expires` is Unix seconds; None where it does not end.
+    """
 
     directory: Directory
     policies: PolicySet
+    expires: int | None = None
 
 
 class Mirror(Protocol):
@@ -141,7 +145,7 @@ class HubMirror:
             policies = self._beliefs.policies
         else:
             policies = load_published(newest)
-        self._expires, self._beliefs = trusted.expires, Beliefs(trusted.directory, policies)
+        self._expires, self._beliefs = trusted.expires, Beliefs(trusted.directory, policies, trusted.expires)
 
     async def _fetch(self, path: str, limit: int) -> bytes | None:
         try:

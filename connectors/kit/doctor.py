@@ -14,11 +14,11 @@ from pydantic import SecretStr
 
 from connectors.kit.agency_store import VERSION
 from connectors.kit.directory import recall_trusted
-from connectors.kit.keystore import read_keystore
 from connectors.kit.settings import SETTINGS_FILE, ConnectorSettings, read_passphrase, read_settings
 from connectors.kit.tls import client_tls
 from hub.host.belief import check_directory, check_policies, check_standing
 from hub.host.findings import Finding, ask, fail, fine, warn
+from hub.host.keystore import read_keystore
 from hub.host.line import ask_hub, check_hub
 from hub.host.machine import (
     ask_kernel,

@@ -57,7 +57,7 @@ class Line:
         federation: str,
         partner: str,
         hub: str,
-        signer: Signer,
+        signer: Callable[[], Signer],
         clock: Callable[[], int],
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -153,19 +153,22 @@ class Line:
             if self._token is not None and self._token != ended:
                 return self._token
             now, path = self._clock(), "/v1/session"
-            assertion = make_assertion(
-                federation=self._federation,
-                partner=self._partner,
-                hub=self._hub,
-                thumbprint=self._key.thumbprint,
-                signer=self._signer,
-                now=now,
-            )
+            assertion = await asyncio.to_thread(self._assert, now)  # the key may lie on a token
             body = write_json({"assertion": assertion})
             proof = self._key.prove(method="POST", url=self._url + path, body=body, token=None, now=now)
             answer = await self._request("POST", path, body, {"DPoP": proof, "Content-Type": JSON})
             self._token = parse_wire(Token, answer, error=AnswerError).access_token
             return self._token
+
+    def _assert(self, now: int) -> str:
+        return make_assertion(
+            federation=self._federation,
+            partner=self._partner,
+            hub=self._hub,
+            thumbprint=self._key.thumbprint,
+            signer=self._signer(),
+            now=now,
+        )
 
     async def _request(
         self,

@@ -45,7 +45,7 @@ class _Gauges:
         partner, now = self._agency.settings.partner, self._agency.connector.clock()
         yield Sample(BUILD, 1, (version("valise"),))
         yield from disk_samples(self._agency.settings.store.parent)
-        for use, days in days_left(self._agency.connector.keyring, now=now).items():
+        for use, days in days_left(self._agency.connector.keyring.entries(), now=now).items():
             yield Sample(KEY_DAYS, days, (use,))
         with contextlib.suppress(StaleDirectoryError):
             yield Sample(DIRECTORY_VERSION, self._agency.connector.directory.version)

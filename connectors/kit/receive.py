@@ -198,7 +198,7 @@ async def _sign(
         dec=decisions,
         cps=(seen,) if seen is not None else (),
     )
-    return sign_receipt(receipt, connector.keyring.signer("sign", at=now))
+    return await asyncio.to_thread(sign_receipt, receipt, connector.keyring.signer("sign", at=now))
 
 
 # --- receipts --------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ Implements `docs/protocol/02-envelope.md` section 6 on the originator's side; us
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from connectors.kit.connector import Connector, fresh_id
 from connectors.kit.outbox import Numbers, OutboxEntry, SealedMessage
 from connectors.kit.refusals import FINAL, error_for
 from connectors.kit.threads import Reference
+from hub.host.live_keys import second_signer
 from hub.protocol.audience import MAX_ADDRESSEES
 from hub.protocol.content import Draft
 from hub.protocol.directory import Directory, KeyEntry
@@ -29,11 +31,14 @@ from hub.protocol.errors import (
     AnswerError,
     BusyError,
     DeniedError,
+    DirectoryError,
     InternalError,
     NoAddresseeKeyError,
     NoOpeningKeyError,
+    PolicyError,
     SetupError,
     StoreError,
+    UnknownKeyError,
     ValiseError,
 )
 from hub.protocol.interface import AudienceQuestion, MessageOutline
@@ -255,8 +260,7 @@ async def _seal_once(
     """Seal with the next numbers, and keep the result unless they were taken meanwhile."""
     now, directory = connector.clock(), connector.directory
     signer = connector.keyring.signer("sign", at=now)
-    requires_second = "ML-DSA-65" in directory.partner(connector.partner).require
-    second = connector.keyring.signer("sign2", at=now) if requires_second else None
+    second = second_signer(connector.keyring, directory, at=now)
     numbers = await connector.outbox.next_numbers(signer.kid, [one.partner for one in chosen])
     run: Mapper = map
     if connector.pool is not None and len(chosen) > BROADCAST:
@@ -313,8 +317,20 @@ async def _upload(connector: Connector, entry: OutboxEntry) -> None:
     if entry.frame is None:
         raise StoreError("a sealed message without its bytes")
     answer = await connector.client.submit(entry.frame)
+    await _know_hub_key(connector, answer)
     _verify_accept(connector, entry, answer)
     await connector.outbox.keep_accept(entry.id, answer)
+
+
+async def _know_hub_key(connector: Connector, answer: bytes) -> None:
+    """Refresh the directory when the hub signs by a key that is newer than our last look."""
+    try:
+        verify_statement(parse_proven(answer), connector.directory, typ=ACCEPT_TYP, now=connector.clock())
+    except UnknownKeyError:
+        with contextlib.suppress(DirectoryError, PolicyError):  # then the accept is not believed, and asked for again
+            await connector.mirror.refresh()
+    except ValiseError:
+        return  # `_verify_accept` says what it is
 
 
 def _verify_accept(connector: Connector, entry: OutboxEntry, answer: bytes) -> Accept:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from connectors.kit.files import read_private
+from hub.host.files import read_private
 from hub.host.settings import read_toml
 from hub.protocol.errors import SetupError
 from hub.protocol.vocabulary import PartnerCode
@@ -20,6 +20,7 @@ Adapter = Literal["customs", "police", "interpol", "none"]
 
 SETTINGS_FILE: Final = "agency.toml"
 PASSPHRASE_VARIABLE: Final = "VALISE_PASSPHRASE"  # noqa: S105 - where it is, not what it is
+PIN_VARIABLE: Final = "VALISE_PIN"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _MAX_PASSPHRASE: Final = 4_096  # bytes
 
@@ -59,6 +60,13 @@ class ConnectorSettings(BaseModel):
         Field(
             description="A file with the keystore's passphrase that only its owner may read; else VALISE_PASSPHRASE."
         ),
+    ] = None
+    pkcs11_module: Annotated[
+        Path | None, Field(description="The PKCS#11 library of the token on which the signing key lies, if any.")
+    ] = None
+    pkcs11_token: Annotated[str | None, Field(description="The label of that token.")] = None
+    pin_file: Annotated[
+        Path | None, Field(description="A file with the token's PIN that only its owner may read; else VALISE_PIN.")
     ] = None
     ca_file: Annotated[
         Path | None, Field(description="Certificates that vouch for the hub, where the system's do not.")
@@ -119,12 +127,24 @@ def read_passphrase(settings: ConnectorSettings) -> SecretStr:
     Raises:
         SetupError: there is none, or others than its owner may read the file.
     """
-    given = os.environ.get(PASSPHRASE_VARIABLE)
+    return _secret(PASSPHRASE_VARIABLE, "passphrase_file", settings.passphrase_file)
+
+
+def read_pin(settings: ConnectorSettings) -> SecretStr:
+    """Return the token's PIN: of the environment, else of `pin_file`.
+
+    Raises:
+        SetupError: there is none, or others than its owner may read the file.
+    """
+    return _secret(PIN_VARIABLE, "pin_file", settings.pin_file)
+
+
+def _secret(variable: str, setting: str, file: Path | None) -> SecretStr:
+    given = os.environ.get(variable)
     if given:
         return SecretStr(given)
-    file = settings.passphrase_file
     if file is None:
-        raise SetupError(f"set {PASSPHRASE_VARIABLE}, or passphrase_file in {SETTINGS_FILE}")
+        raise SetupError(f"set {variable}, or {setting} in {SETTINGS_FILE}")
     try:
         return SecretStr(read_private(file, limit=_MAX_PASSPHRASE).decode().rstrip("\r\n"))
     except UnicodeDecodeError as error:

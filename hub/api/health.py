@@ -51,13 +51,13 @@ class Surroundings:
     """What of the hub's surroundings is looked at; by default nothing.
 
     Attributes:
-        keyring: holds the keys that must be valid.
+        keyring: returns the keys of which each use must have a valid one.
         folder: where the store is, and how many bytes must be free there.
         floor: in bytes.
         certificate_ends: when the hub's own TLS certificate ends (Unix seconds), if it has one.
     """
 
-    keyring: Keyring | None = None
+    keyring: Callable[[], Keyring] | None = None
     folder: Path | None = None
     floor: int = 0
     certificate_ends: int | None = None
@@ -144,11 +144,11 @@ class Health:
             yield Reason("hub/clock-stepped", "The clock was set by more than 30 seconds; find out what sets it.")
 
     def _look_at_keys(self) -> Iterator[Reason]:
-        keyring = self._around.keyring
-        if keyring is None:
+        if self._around.keyring is None:
             return
+        keyring = self._around.keyring()
         for use in ("sign", "log", "log2"):
-            yield from _errors_of(lambda use=use: keyring.signer(use, at=self._exchange.clock()))  # type: ignore[misc]
+            yield from _errors_of(lambda use=use: keyring.valid(use, at=self._exchange.clock()))  # type: ignore[misc]
 
     def _look_at_disk(self) -> Iterator[Reason]:
         if self._around.folder is None:

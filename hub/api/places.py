@@ -13,7 +13,7 @@ from hub.api.quotas import Quotas
 from hub.broker.exchange import Exchange
 from hub.broker.notary import Notary
 from hub.broker.uploads import Spool
-from hub.protocol.session import SessionDesk
+from hub.protocol.session import Caller, SessionDesk
 
 EXCHANGE: Final = web.AppKey("exchange", Exchange)
 NOTARY: Final = web.AppKey("notary", Notary)
@@ -27,5 +27,6 @@ HEARTBEAT: Final = web.AppKey("heartbeat", float)
 SPOOL: Final = web.AppKey("spool", Spool)
 OPENAPI: Final = web.AppKey("openapi", bytes)
 BODY: Final = web.RequestKey("body", bytes)
+CALLER: Final = web.RequestKey("caller", Caller)
 PARTNER: Final = web.RequestKey("partner", str)
 EXPIRES: Final = web.RequestKey("expires", int)

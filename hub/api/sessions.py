@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from hub.api.places import BODY, BODY_SECONDS, DESK, EXCHANGE, EXPIRES, PARTNER, PUBLIC_URL, QUOTAS
+from hub.api.places import BODY, BODY_SECONDS, CALLER, DESK, EXCHANGE, EXPIRES, PARTNER, PUBLIC_URL, QUOTAS
 from hub.api.quotas import Standing
 from hub.api.requests import answer
 from hub.api.table import Endpoint, Gives, Route, question
@@ -37,6 +37,7 @@ async def _log_in(request: web.Request) -> web.Response:
     request.app[QUOTAS].log_in(request.remote or "")
     exchange = request.app[EXCHANGE]
     body = await read_body(request, _MAX_LOGIN)
+    await _catch_up(request)
     login = parse_wire(Login, body, error=UnauthenticatedError)
     token = request.app[DESK].log_in(
         login.assertion,
@@ -57,12 +58,16 @@ def with_session(endpoint: Endpoint) -> Route:
     async def checked(request: web.Request) -> web.StreamResponse:
         quotas = request.app[QUOTAS]
         caller = _caller(request)
+        await check_standing(request)
         standing = quotas.request(caller.partner)
         with quotas.open(caller.partner, waits=endpoint.waits):
             body = request[BODY] = await read_body(request, endpoint.most)
             caller.check_body(body)
             quotas.volume(caller.partner, len(body))
+            await check_standing(request)  # again: a body may take a minute
             response = await endpoint.run(request)
+            if request.method == "GET":
+                await check_standing(request)  # nothing leaves to a partner that was put out while it waited
         _tell(response, standing)
         return response
 
@@ -83,9 +88,26 @@ def _caller(request: web.Request) -> Caller:
         now=exchange.clock(),
         certificate=_certificate(request),
     )
-    exchange.directory().check_active(caller.partner)
-    request[PARTNER], request[EXPIRES] = caller.partner, caller.expires
+    request[CALLER], request[PARTNER], request[EXPIRES] = caller, caller.partner, caller.expires
     return caller
+
+
+async def check_standing(request: web.Request) -> None:
+    """Check by what is published at this moment that the caller may still speak: a session never outlives its key.
+
+    Raises:
+        PartnerSuspendedError: the partner is suspended.
+        LoginKeyError: the key that logged in was revoked or has ended; another one may log in.
+    """
+    await _catch_up(request)
+    exchange = request.app[EXCHANGE]
+    request[CALLER].check_standing(exchange.directory(), now=exchange.clock())
+
+
+async def _catch_up(request: web.Request) -> None:
+    catch_up = request.app[EXCHANGE].catch_up
+    if catch_up is not None:
+        await catch_up()
 
 
 def _tell(response: web.StreamResponse, standing: Standing) -> None:

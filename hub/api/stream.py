@@ -14,11 +14,12 @@ from aiohttp import web
 from hub.api.mailbox import MARK, read_mark, until_closing, write_mark
 from hub.api.places import EXCHANGE, EXPIRES, HEARTBEAT, PARTNER
 from hub.api.problems import problem
+from hub.api.sessions import check_standing
 from hub.api.table import EVENTS, Endpoint, Gives, Param
 from hub.broker.collect import kind_of, mail_body, mark_after
 from hub.broker.ports import MailCopy, MailItem, MailMark
 from hub.protocol.encoding import encode_b64url
-from hub.protocol.errors import BusyError, PartnerSuspendedError, TokenExpiredError, ValiseError
+from hub.protocol.errors import BusyError, LoginKeyError, PartnerSuspendedError, TokenExpiredError, ValiseError
 from hub.protocol.interface import StreamedItem
 from hub.protocol.wire import write_wire
 
@@ -45,7 +46,7 @@ async def _send_all(request: web.Request, response: web.StreamResponse, after: M
     store, partner = request.app[EXCHANGE].store, request[PARTNER]
     await _write(response, b": open\n\n")
     while True:
-        ended = _ended(request)
+        ended = await _ended(request)
         if ended is not None:
             return ended
         items = await store.waiting(partner, limit=_ITEMS, after=after)
@@ -60,14 +61,14 @@ async def _send_all(request: web.Request, response: web.StreamResponse, after: M
         await _write(response, b": on\n\n")
 
 
-def _ended(request: web.Request) -> type[ValiseError] | None:
-    """Return why a stream may not go on: its session is over, or its partner was suspended meanwhile."""
+async def _ended(request: web.Request) -> type[ValiseError] | None:
+    """Return why a stream may not go on: its session is over, its key revoked or its partner suspended meanwhile."""
     exchange = request.app[EXCHANGE]
     if exchange.clock() >= request[EXPIRES]:
         return TokenExpiredError
     try:
-        exchange.directory().check_active(request[PARTNER])
-    except PartnerSuspendedError as error:
+        await check_standing(request)
+    except (PartnerSuspendedError, LoginKeyError) as error:
         return type(error)
     return None
 

@@ -15,11 +15,27 @@ from tuf.api.metadata import DelegatedRole, Delegations, Role, Root, Snapshot, T
 
 from hub.authority.files import PRIVATE, exclusive, read_file, write_file
 from hub.authority.published import Published
+from hub.authority.records import joined, requiring_second, revoked
 from hub.authority.rolekeys import Passphrases, RoleKeys
 from hub.protocol.directory import PartnerRecord, country_of, parse_partner_record
-from hub.protocol.enrolment import Pending, authority_of, challenge_enrolment, request_digest, verify_enrolment
-from hub.protocol.errors import EnrolmentError, PolicySetError, SetupError, UnknownKeyError, UnknownPartnerError
-from hub.protocol.keyring import DAY, OPENING_GRACE, Cost
+from hub.protocol.enrolment import (
+    Pending,
+    authority_of,
+    challenge_enrolment,
+    check_renewal,
+    check_request,
+    record_of,
+    request_digest,
+    verify_enrolment,
+)
+from hub.protocol.errors import (
+    EnrolmentError,
+    NotARenewalError,
+    PolicySetError,
+    SetupError,
+    UnknownPartnerError,
+)
+from hub.protocol.keyring import DAY, Cost
 from hub.protocol.vocabulary import INTERNATIONAL, check_country
 from hub.protocol.wire import parse_wire, write_wire
 from hub.verify.metadata import FEDERATION, federation_of
@@ -184,6 +200,43 @@ class RegistryOffice:
                 path.unlink()
         return tuple(records.values())
 
+    def vouching(self, request: bytes, *, country: str, now: int) -> tuple[str, ...]:
+        """Return the enrolled keys that vouch for a request; whose request it is needs no other proof then.
+
+        Raises:
+            NotARenewalError: none do.
+            EnrolmentError, WeakKeyError, PossessionError: as `check_request`.
+        """
+        return self._renewal(request, country, now)[1]
+
+    def renew_keys(self, requests: Sequence[bytes], *, now: int) -> tuple[PartnerRecord, ...]:
+        """Publish new signature keys for which enrolled keys vouch, all in one version, without challenge or answer.
+
+        An opening key cannot show by signing that it is held, so a new one takes the longer way.
+
+        Raises:
+            NotARenewalError: nobody vouches, or there is a new opening key; nothing is published.
+            EnrolmentError, WeakKeyError, PossessionError: as `check_request`.
+        """
+        records: dict[str, PartnerRecord] = {}
+        with exclusive(self._folder):
+            for request in requests:
+                record, _ = self._renewal(request, record_of(request).country, now)
+                known = {key.kid for key in self.record(record.partner).keys}
+                unproven = [key.kid for key in record.keys if key.use == "open" and key.kid not in known]
+                if unproven:
+                    raise NotARenewalError(f"{', '.join(unproven)}: to open is proven by opening; challenge it")
+                records[record.partner] = self._with_history(record, now)
+            self._publish_records(records.values(), now)
+        return tuple(records.values())
+
+    def _renewal(self, request: bytes, country: str, now: int) -> tuple[PartnerRecord, tuple[str, ...]]:
+        record = check_request(request, federation=self.federation, authority=authority_of(country), now=now)
+        try:
+            return record, check_renewal(record, self.record(record.partner), now=now)
+        except UnknownPartnerError as error:
+            raise NotARenewalError(f"{record.partner} is not enrolled") from error
+
     def record(self, partner: str) -> PartnerRecord:
         """Return what the directory says of a partner.
 
@@ -206,37 +259,42 @@ class RegistryOffice:
             record = self.record(partner)
             self._publish_records([record.model_copy(update={"status": status})], now)
 
-    def revoke_key(self, kid: str, *, since: int, now: int) -> None:
-        """Revoke a key from a time on, in Unix seconds: when it was stolen, which is before that was noticed.
+    def require_second(self, partner: str, *, now: int) -> PartnerRecord:
+        """Accept nothing of a partner any more without a second signature (ML-DSA-65). It cannot be taken back.
+
+        Raises:
+            UnknownPartnerError: there is none.
+            EnrolmentError: it has no valid key for it, so that nothing of it would be accepted.
+        """
+        with exclusive(self._folder):
+            required = requiring_second(self.record(partner), now=now)
+            self._publish_records([required], now)
+        return required
+
+    def revoke(self, name: str, *, since: int, now: int) -> tuple[str, ...]:
+        """Revoke a key, or all of a partner, from a time on: when it was stolen, which is before that was noticed.
+
+        Args:
+            name: a kid, or a partner's code for every key that it has, as when its keystore was copied.
+            since: Unix seconds.
+            now: Unix seconds.
+
+        Returns:
+            The kids.
 
         Raises:
             UnknownPartnerError, UnknownKeyError: there is no such key.
         """
         with exclusive(self._folder):
-            record = self.record(kid.partition("#")[0])
-            if kid not in {key.kid for key in record.keys}:
-                raise UnknownKeyError(kid[:64])
-            revoked = {"status": "revoked", "revoked_at": since}
-            keys = tuple(key.model_copy(update=revoked) if key.kid == kid else key for key in record.keys)
-            self._publish_records([record.model_copy(update={"keys": keys})], now)
+            record, kids = revoked(self.record(name.partition("#")[0]), name, since=since)
+            self._publish_records([record], now)
+        return kids
 
     def _with_history(self, record: PartnerRecord, now: int) -> PartnerRecord:
-        """Join a partner's new record with the one in the directory.
-
-        What older keys signed must still verify, revoked is revoked, a suspension stays, and what is required only
-        grows: a new enrolment proves the new keys, not that nobody stole the old ones.
-        """
         try:
-            old = self.record(record.partner)
+            return joined(self.record(record.partner), record, now=now)
         except UnknownPartnerError:
             return record
-        older = {key.kid: key for key in old.keys if key.use != "open" or now < key.exp + OPENING_GRACE}
-        if any(key.kid in older and older[key.kid].pub != key.pub for key in record.keys):
-            raise EnrolmentError("another key has this name already")
-        fresh = [key for key in record.keys if key.kid not in older]
-        require = tuple(sorted({*old.require, *record.require}))
-        update = {"status": old.status, "require": require, "keys": (*older.values(), *fresh)}
-        return record.model_copy(update=update)
 
     def _publish_records(self, records: Iterable[PartnerRecord], now: int) -> None:
         changed: dict[str, Targets] = {}

@@ -282,7 +282,7 @@ class LogReader(Protocol):
         """
 
     async def put_checkpoint(self, size: int, note: str) -> None:
-        """Keep a signed checkpoint; one for each size, the first wins."""
+        """Keep a signed checkpoint; one for each size, the last wins: the same root, signed by other keys."""
 
     async def checkpoint(self) -> str | None:
         """Return the latest signed checkpoint."""

@@ -38,6 +38,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "context": ("hub.cli.context:context", "Name folders, so that commands may leave them out."),
         "doctor": ("hub.cli.doctor:doctor", "Look at everything that must be right, and how to mend it."),
         "hub": ("hub.cli.serve:hub", "Run a hub."),
+        "keys": ("hub.cli.keys:keys", "Show the keys of a hub or agency, and when they end."),
         "verify": ("hub.cli.verify:verify", "Check an evidence file, offline."),
     }
 )

@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 
 from hub.authority.exchange import RegistryOffice
+from hub.authority.standing import role_standings
 from hub.cli.output import json_option, show
 from hub.cli.passphrases import passphrase_for
 from hub.policy.sets import PolicySet, bundle
 from hub.protocol.errors import PolicySetError
-from hub.protocol.keyring import Cost
+from hub.protocol.keyring import DAY, Cost
 
 _OFFICE = click.argument("office", type=click.Path(path_type=Path, file_okay=False))
 
@@ -69,6 +70,54 @@ def renew(office: Path, *, as_json: bool) -> None:
     now = int(time.time())
     RegistryOffice(office, passphrase_for).renew(now=now)
     show({"renewed": now}, "The directory is signed anew.", as_json=as_json)
+
+
+@exchange.command("add-country")
+@_OFFICE
+@click.argument("country")
+@json_option
+def add_country(office: Path, country: str, *, as_json: bool) -> None:
+    """Let one more country's authority enrol partners: it gets a role and a key."""
+    RegistryOffice(office, passphrase_for).add_country(country, now=int(time.time()))
+    show({"country": country}, f"{country} enrols its own partners from now on.", as_json=as_json)
+
+
+@exchange.command("rotate-role")
+@_OFFICE
+@click.argument("role")
+@json_option
+def rotate_role(office: Path, role: str, *, as_json: bool) -> None:
+    """Give ROLE (such as `root`, `timestamp` or `national-fr`) new keys: yearly, after a theft, when a person leaves.
+
+    Everybody follows with the next refresh; what the old keys sign from now on counts for nothing.
+    """
+    opened = RegistryOffice(office, passphrase_for)
+    opened.replace_keys(role, now=int(time.time()))
+    shown = next(one for one in role_standings(office) if one.role == role)
+    text = f"{role} has {shown.keys} new {'key' if shown.keys == 1 else 'keys'}; destroy the keystores of the old ones."
+    show({"role": role, "keys": shown.keys, "threshold": shown.threshold}, text, as_json=as_json)
+
+
+@exchange.command()
+@_OFFICE
+@json_option
+def status(office: Path, *, as_json: bool) -> None:
+    """Show each role: keys, how many must sign, how many keystores are here, and when its signature ends."""
+    now, found = int(time.time()), role_standings(office)
+    rows = [
+        {
+            "role": one.role,
+            "keys": one.keys,
+            "threshold": one.threshold,
+            "here": one.here,
+            "expires": one.expires,
+            "days": (one.expires - now) // DAY,
+        }
+        for one in found
+    ]
+    lines = [f"{'role':16} {'keys':>4} {'sign':>4} {'here':>4}  days"]
+    lines += [f"{one['role']:16} {one['keys']:4} {one['threshold']:4} {one['here']:4} {one['days']:5}" for one in rows]
+    show({"roles": rows}, "\n".join(lines), as_json=as_json)
 
 
 def _publish(office: RegistryOffice, folder: Path, now: int) -> str:

@@ -4,6 +4,7 @@ Not for: what it does (`hub/app.py`). User's page: `docs/how-to/run-a-hub.md`.
 """
 
 import asyncio
+import json
 import logging
 import shutil
 import time
@@ -11,26 +12,27 @@ from pathlib import Path
 from typing import Final
 
 import click
+from pydantic import SecretStr
 
 from hub.app import serve as serve_hub
-from hub.authority.files import PRIVATE, write_file
 from hub.backup import check_not_rolled_back
-from hub.broker.notary import log_signers
 from hub.cli import keep
+from hub.cli.keys import log_keys, no_directory, rotate
 from hub.cli.output import json_option, show
 from hub.cli.passphrases import passphrase_for
 from hub.host.events import PROGRAM, ROLLBACK_ACCEPTED, write_events
+from hub.host.keystore import Keystore, write_keystore
+from hub.host.live_keys import LiveKeys
+from hub.host.rotation import make_keys, write_answer, write_request
+from hub.keys import open_keys, token_of
 from hub.protocol.directory import PartnerRecord, country_of
-from hub.protocol.enrolment import answer_challenge, fingerprint, request_enrolment
+from hub.protocol.enrolment import fingerprint
 from hub.protocol.errors import SetupError
-from hub.protocol.keyring import Cost, Keyring, open_keyring, seal_keyring
-from hub.protocol.keys import Signer
+from hub.protocol.keyring import Cost
 from hub.protocol.vocabulary import PartnerKind
-from hub.settings import HubSettings
+from hub.settings import SETTINGS_FILE, HubSettings
 
 _LOG: Final = logging.getLogger("valise.hub")
-_SETTINGS = "hub.toml"
-_KEYS = "keys.valise"
 _FOLDER = click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 
 
@@ -39,7 +41,7 @@ def hub() -> None:
     """Run a hub."""
 
 
-for _command in (keep.fsck, keep.backup, keep.restore):
+for _command in (keep.fsck, keep.backup, keep.restore, rotate):
     hub.add_command(_command)
 
 
@@ -52,6 +54,13 @@ for _command in (keep.fsck, keep.backup, keep.restore):
 @click.option("--directory", type=click.Path(path_type=Path), required=True, help="The folder that it serves.")
 @click.option("--port", type=int, default=8420, show_default=True, help="The port to listen on; 0: a free one.")
 @click.option("--light-keystores", is_flag=True, help="For exercises: a keystore that opens fast and guesses fast.")
+@click.option(
+    "--pkcs11",
+    "pkcs11_module",
+    type=click.Path(exists=True, path_type=Path, dir_okay=False),
+    help="The PKCS#11 library of a token, on which the signing key is then made.",
+)
+@click.option("--token", "pkcs11_token", help="The label of that token.")
 @json_option
 def init(
     *,
@@ -63,6 +72,8 @@ def init(
     directory: Path,
     port: int,
     light_keystores: bool,
+    pkcs11_module: Path | None,
+    pkcs11_token: str | None,
     as_json: bool,
 ) -> None:
     """Make a hub in FOLDER: keys, settings and the request to enrol it."""
@@ -70,16 +81,20 @@ def init(
         raise SetupError(f"{folder} is not empty")
     folder.mkdir(parents=True, exist_ok=True)
     now = int(time.time())
-    keyring = Keyring.generate(code, now=now, second_signature=False, log=True)
-    cost = Cost(memory_kib=8 * 1024, passes=1) if light_keystores else None
-    write_file(folder / _KEYS, seal_keyring(keyring, passphrase_for(code), cost=cost), mode=PRIVATE)
     shutil.copy(root, folder / "root.json")
-    (folder / _SETTINGS).write_text(
-        f'hub = "{code}"\nfederation = "{federation}"\nport = {port}\nrepository = "{directory.absolute()}"\n',
+    (folder / SETTINGS_FILE).write_text(
+        f'hub = "{code}"\nfederation = "{federation}"\nport = {port}\nrepository = "{directory.absolute()}"\n'
+        + _on_token(pkcs11_module, pkcs11_token),
         "utf-8",
     )
+    settings = HubSettings.read(folder / SETTINGS_FILE)
+    token, passphrase = token_of(settings), SecretStr(passphrase_for(code))
+    keyring = make_keys(code, ("sign", "open", "log", "log2"), now=now, token=token)
+    cost = Cost(memory_kib=8 * 1024, passes=1) if light_keystores else None
+    write_keystore(settings.keystore, keyring, passphrase, cost=cost)
+    keys = LiveKeys(Keystore(settings.keystore, passphrase, partner=code), no_directory, token)
     request = folder / f"{code}.request"
-    request.write_bytes(_request(keyring, name, federation, now))
+    request.write_bytes(_request(keys, name, federation, now))
     show(
         {"folder": str(folder), "request": str(request), "fingerprint": fingerprint(request.read_bytes())},
         f"Made {code} in {folder}.\n  send to the registry office: {request}\n"
@@ -88,26 +103,26 @@ def init(
     )
 
 
-def _request(keyring: Keyring, name: str, federation: str, now: int) -> bytes:
+def _on_token(module: Path | None, label: str | None) -> str:
+    """Return the settings of a token; a TOML string is a JSON one."""
+    if (module is None) != (label is None):
+        raise click.UsageError("--pkcs11 and --token go together")
+    if module is None:
+        return ""
+    return f"pkcs11_module = {json.dumps(str(module.absolute()))}\npkcs11_token = {json.dumps(label)}\n"
+
+
+def _request(keys: LiveKeys, name: str, federation: str, now: int) -> bytes:
+    log = log_keys(keys.keyring(), federation, now)
     record = PartnerRecord(
-        partner=keyring.partner,
+        partner=keys.partner,
         name=name,
         kind=PartnerKind.HUB,
-        country=country_of(keyring.partner),
-        keys=keyring.entries(),
-        log_keys=tuple(_log_keys(keyring, federation, now)),
+        country=country_of(keys.partner),
+        keys=tuple(keys.entries()),
+        log_keys=tuple(log),
     )
-    return request_enrolment(record, _signers(keyring, federation, now), federation=federation, now=now)
-
-
-def _log_keys(keyring: Keyring, federation: str, now: int) -> dict[str, Signer]:
-    """Return the log's signers by their C2SP verifier keys."""
-    return {key.text: signer for key, signer in log_signers(keyring, federation, at=now)}
-
-
-def _signers(keyring: Keyring, federation: str, now: int) -> dict[str, Signer]:
-    """Return everything that signs: the hub's possession of each of these keys is to be proven."""
-    return {**keyring.signers(), **_log_keys(keyring, federation, now)}
+    return write_request(record, keys, federation=federation, now=now, log=log)
 
 
 @hub.command()
@@ -116,12 +131,12 @@ def _signers(keyring: Keyring, federation: str, now: int) -> dict[str, Signer]:
 @json_option
 def answer(folder: Path, challenge: Path, *, as_json: bool) -> None:
     """Answer the registry office's CHALLENGE with the keys in FOLDER."""
-    settings = HubSettings.read(folder / _SETTINGS)
-    keyring = open_keyring(settings.keystore.read_bytes(), settings.passphrase().get_secret_value())
+    settings = HubSettings.read(folder / SETTINGS_FILE)
+    keys = open_keys(settings, no_directory)
     request = (folder / f"{settings.hub}.request").read_bytes()
-    signers = _signers(keyring, settings.federation, int(time.time()))
+    log = log_keys(keys.keyring(), settings.federation, int(time.time()))
     written = challenge.with_suffix(".answer")
-    written.write_bytes(answer_challenge(request, challenge.read_bytes(), signers, keyring.openers()))
+    written.write_bytes(write_answer(request, challenge.read_bytes(), keys, log=log))
     show({"answer": str(written)}, f"Send back: {written}", as_json=as_json)
 
 
@@ -136,7 +151,7 @@ def answer(folder: Path, challenge: Path, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Write each line of the log as JSON.")
 def serve(folder: Path, ready_file: Path | None, *, accept_rollback: bool, as_json: bool) -> None:
     """Run the hub in FOLDER until it is asked to stop (Ctrl-C or SIGTERM)."""
-    settings = HubSettings.read(folder / _SETTINGS)
+    settings = HubSettings.read(folder / SETTINGS_FILE)
     write_events(as_json=as_json)
     PROGRAM.set(settings.hub)
     entries = check_not_rolled_back(settings.database, accept=accept_rollback)

@@ -50,6 +50,10 @@ DIRECTORY_REFUSED: Final = Event(
     "directory-refused", "the published directory or policy set was not believed: %s", ("code",)
 )
 
+KEYSTORE_NOT_READ: Final = Event("keystore-not-read", "the keystore changed and could not be read again: %s", ("code",))
+KEY_ENDS: Final = Event("key-ends", "%s ends in %s days", ("what", "days"))
+KEYS_DESTROYED: Final = Event("keys-destroyed", "destroyed %s opening keys whose time is over", ("keys",))
+
 # --- a connector -----------------------------------------------------------------------------------------------------
 
 CONNECTOR_RUNS: Final = Event("connector-runs", "runs with adapter %s", ("adapter",))

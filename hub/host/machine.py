@@ -10,13 +10,14 @@ import socket
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from hub.host.findings import Finding, fail, fine, warn
-from hub.protocol.keyring import DAY, Keyring, KeyUse
+from hub.protocol.directory import KeyEntry
+from hub.protocol.keyring import DAY, Keyring, KeyUse, PrivateKey
 
 OLDEST_PYTHON: Final = (3, 11)
 DISK_FLOOR: Final = 1024 * 1024 * 1024  # bytes free below which a program should not be left alone
@@ -201,17 +202,17 @@ def _listening(port: int) -> Iterator[str]:
                 yield f"socket:[{rest[5]}]"
 
 
-def days_left(keyring: Keyring, *, now: int) -> dict[KeyUse, float]:
-    """Return for each use of the keyring how many days its last key is still valid; none or less: it ended."""
+def days_left(keys: Iterable[PrivateKey | KeyEntry], *, now: int) -> dict[KeyUse, float]:
+    """Return for each use of some keys how many days the last of them is still valid; none or less: it ended."""
     ends: dict[KeyUse, int] = {}
-    for key in keyring.keys:
+    for key in keys:
         ends[key.use] = max(ends.get(key.use, key.exp), key.exp)
     return {use: (end - now) / DAY for use, end in ends.items()}
 
 
 def check_keys(keyring: Keyring, *, now: int) -> Iterator[Finding]:
     """Check that there is a valid key of every use, and for how long."""
-    for use, days in days_left(keyring, now=now).items():
+    for use, days in days_left(keyring.keys, now=now).items():
         text = f"the key to {use} is valid for {days:.0f} days"
         if days <= 0:
             yield fail("keys", f"the key to {use} ended", "Make a new one and have it enrolled: nothing works without.")

@@ -17,6 +17,7 @@ from hub.protocol.errors import (
     NoAddresseeKeyError,
     PartnerRecordError,
     PartnerSuspendedError,
+    RevokedKeyError,
     UnknownKeyError,
     UnknownPartnerError,
     WrongOriginatorError,
@@ -185,7 +186,8 @@ class Directory:
             UnknownPartnerError: `iss` is no partner.
             UnknownKeyError: no such key, or it is for another use.
             WrongOriginatorError: the key is another partner's.
-            KeyNotValidError: too early, too late, or revoked by then.
+            RevokedKeyError: revoked by then.
+            KeyNotValidError: too early, or too late.
         """
         self.partner(iss)
         key = self._keys.get(kid)
@@ -193,9 +195,16 @@ class Directory:
             raise UnknownKeyError(kid[:64])
         if kid.partition("#")[0] != iss:  # a record holds no key of another name
             raise WrongOriginatorError(f"{kid} is not of {iss}")
+        if key.revoked_at is not None and key.revoked_at <= at:
+            raise RevokedKeyError(f"{kid} since {key.revoked_at}")
         if not key.is_valid(at=at):
             raise KeyNotValidError(f"{kid} at {at}")
         return key
+
+    def has_valid(self, kid: str, *, pub: str, at: int) -> bool:
+        """Whether a key of this name and this public key (base64url) may be used at a time."""
+        key = self._keys.get(kid)
+        return key is not None and key.pub == pub and key.is_valid(at=at)
 
     def opening_key(self, partner: str, *, at: int, kid: str | None = None) -> KeyEntry:
         """Return the key to seal to: the newest that is valid, or the one named when that is valid.

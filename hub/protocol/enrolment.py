@@ -26,6 +26,7 @@ from hub.protocol.errors import (
     EnrolmentError,
     JsonError,
     NoOpeningKeyError,
+    NotARenewalError,
     PossessionError,
     WeakKeyError,
 )
@@ -40,6 +41,7 @@ REQUEST_LIFETIME: Final = 7 * DAY  # seconds in which the three files must have 
 CLOCK_SKEW: Final = 300  # seconds that the partner's clock may be ahead
 _NOTE_ED25519: Final = 1  # C2SP signed-note signature type
 _NOTE_MLDSA44: Final = 6
+_UNCHANGED: Final = ("partner", "name", "kind", "country", "exercise")  # by a renewal
 
 _Shape = TypeVar("_Shape", bound=Wire)
 
@@ -103,6 +105,15 @@ def request_digest(request: bytes) -> str:
     return encode_b64url(sha256(_body_of(_parse(_Signed, request))))
 
 
+def record_of(request: bytes) -> PartnerRecord:
+    """Return the record that a request asks for, unbelieved.
+
+    Raises:
+        EnrolmentError: not a request.
+    """
+    return _parse_request(request)[1].record
+
+
 def fingerprint(request: bytes) -> str:
     """Return what two people compare over another way before the authority enrols: 16 bytes in groups of four digits.
 
@@ -162,8 +173,8 @@ def answer_challenge(
 # --- the authority's side -------------------------------------------------------------------------------------------
 
 
-def challenge_enrolment(request: bytes, *, federation: str, authority: str, now: int) -> tuple[bytes, Pending]:
-    """Check a request and return the challenge to send, and what to keep until the answer comes.
+def check_request(request: bytes, *, federation: str, authority: str, now: int) -> PartnerRecord:
+    """Return the record that a request asks for, after every check that needs no answer: steps 1 to 6.
 
     Raises:
         EnrolmentError: malformed, for another exchange or authority, too old, or its keys do not make a partner.
@@ -179,11 +190,44 @@ def challenge_enrolment(request: bytes, *, federation: str, authority: str, now:
         raise EnrolmentError(f"{asked.record.partner} is not enrolled by {authority}")
     _check_keys(asked.record, now)  # 5
     _check_signatures("request", signed, asked.record)  # 6
+    return asked.record
+
+
+def check_renewal(record: PartnerRecord, enrolled: PartnerRecord, *, now: int) -> tuple[str, ...]:
+    """Check that a request only brings new keys, and that keys which are valid in the directory vouch for them.
+
+    Args:
+        record: what the request asks for; `check_request` made sure that each of its signature keys signed it.
+        enrolled: what the directory says.
+        now: Unix seconds.
+
+    Returns:
+        The kids that vouch: a first signature, and a second one where the directory requires it.
+
+    Raises:
+        NotARenewalError: it changes more than keys, the partner is suspended, or no such keys signed it.
+    """
+    if enrolled.status != "active" or any(getattr(record, one) != getattr(enrolled, one) for one in _UNCHANGED):
+        raise NotARenewalError(f"{record.partner}: it changes more than keys, or the partner is suspended")
+    known = {key.kid: key for key in enrolled.keys if key.use != "open" and key.is_valid(at=now)}
+    vouching = [known[key.kid] for key in record.keys if key.kid in known and known[key.kid].pub == key.pub]
+    if not {"Ed25519", *enrolled.require} <= {key.alg for key in vouching}:
+        raise NotARenewalError(f"{record.partner}: not signed by the keys that are valid in the directory")
+    return tuple(key.kid for key in vouching)
+
+
+def challenge_enrolment(request: bytes, *, federation: str, authority: str, now: int) -> tuple[bytes, Pending]:
+    """Check a request and return the challenge to send, and what to keep until the answer comes.
+
+    Raises:
+        EnrolmentError, WeakKeyError, PossessionError: as `check_request`.
+    """
+    record = check_request(request, federation=federation, authority=authority, now=now)
     digest = request_digest(request)  # 7
-    secrets = {key.kid: random_bytes(KEY) for key in _opening(asked.record)}
+    secrets = {key.kid: random_bytes(KEY) for key in _opening(record)}
     sealed = {
         key.kid: encode_b64url(SealingKey(decode_b64url(key.pub)).seal(secrets[key.kid], _info(digest, key.kid)))
-        for key in _opening(asked.record)
+        for key in _opening(record)
     }
     challenge = _Challenge(request=digest, authority=authority, sealed=sealed)
     return write_wire(challenge), Pending(

@@ -251,10 +251,17 @@ class UnknownKeyError(SignatureError):
 
 
 class KeyNotValidError(SignatureError):
-    """The key was not valid, or was revoked, at the time of signing."""
+    """The key was not valid yet, or no longer, at the time of signing."""
 
     code = "signature/key-not-valid"
     sentence = "The key was not valid when the object was signed; ask the partner for one signed with its current key."
+
+
+class RevokedKeyError(KeyNotValidError):
+    """The key was revoked by its directory authority, from before the object was signed or taken in."""
+
+    code = "signature/key-revoked"
+    sentence = "The key was revoked; whoever signed with it must have new keys enrolled, and may have been robbed."
 
 
 # --- seal: encryption to, and opening by, an addressee ------------------------------------------------------------
@@ -399,6 +406,15 @@ class EnrolmentError(DirectoryError):
 
     code = "directory/bad-enrolment"
     sentence = "The enrolment request is not acceptable; check the partner's code, country and kind."
+
+
+class NotARenewalError(DirectoryError):
+    """A request that is to be believed without a ceremony is not vouched for by the keys in the directory."""
+
+    code = "directory/not-a-renewal"
+    sentence = (
+        "The request is not a renewal that the partner's current keys vouch for; challenge it and compare fingerprints."
+    )
 
 
 # --- policy: policy sets and decisions ---------------------------------------------------------------------------
@@ -548,6 +564,43 @@ class MissingKeyError(KeystoreError):
 
     code = "keystore/no-such-key"
     sentence = "The keystore does not hold the key that is needed; check that it is the right keystore."
+
+
+class NotEnrolledError(KeystoreError):
+    """The keystore has valid keys for this use, and the directory in force lists none of them as valid."""
+
+    code = "keystore/not-enrolled"
+    sentence = (
+        "The directory lists no key of this keystore as valid; have its keys enrolled, or use the right keystore."
+    )
+
+
+class AmbiguousKeyError(KeystoreError):
+    """The token holds more than one key of this name."""
+
+    code = "keystore/ambiguous-key"
+    sentence = "The token holds several keys of one name; delete all but the one whose public key is in the keystore."
+
+
+class TokenError(KeystoreError):
+    """The token does not do what it is asked."""
+
+    code = "keystore/token-failed"
+    sentence = "The token refused or failed; look at it with the maker's own tool, then try again."
+
+
+class TokenAbsentError(TokenError):
+    """The token, or the library that leads to it, is not there."""
+
+    code = "keystore/no-token"
+    sentence = "The token is not there; plug it in, or correct pkcs11_module and pkcs11_token in the settings."
+
+
+class TokenPinError(TokenError):
+    """The token does not take the PIN."""
+
+    code = "keystore/wrong-pin"
+    sentence = "The token does not take the PIN; correct it before the token locks itself."
 
 
 # --- exchange: a hub's answer to a request -----------------------------------------------------------------------
@@ -806,3 +859,10 @@ class SetupError(ValiseError):
 
     code = "setup/invalid"
     sentence = "A file, folder or setting is missing or wrong; the next line names it."
+
+
+class ExposedFileError(SetupError):
+    """Others than its owner may read a file with secrets."""
+
+    code = "setup/exposed-file"
+    sentence = "Others than its owner may read a file with secrets; take their permission away (chmod 600)."

@@ -1,7 +1,7 @@
 """Private keys of one owner: in memory behind the ports of `keys.py`, at rest in one file under a passphrase.
 
-Not for: where the file lies (`connectors/kit`, `hub/authority`) nor for what the public keys mean (`directory.py`).
-Implements `docs/protocol/09-directory.md` section 3.
+Not for: where the file lies (`hub/host/keystore.py`, `hub/authority`) nor for what the public keys mean
+(`directory.py`). Implements `docs/protocol/09-directory.md` section 3.
 """
 
 import unicodedata
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hub.protocol.directory import ALG_OF, MAX_KEYS, KeyEntry, KeyId, Use
 from hub.protocol.encoding import decode_b64url, encode_b64url, lp
@@ -45,6 +45,7 @@ _NONCE: Final = 12  # bytes; AES-GCM
 _MAX_KEYSTORE: Final = 64 * 1024  # bytes; 64 keys take 20 KiB
 
 KeyUse = Literal["sign", "sign2", "open", "log", "log2"]
+SignUse = Literal["sign", "sign2", "log", "log2"]
 
 _PUBLISHED: Final[Mapping[KeyUse, Use]] = MappingProxyType({"sign": "sign", "sign2": "sign2", "open": "open"})
 _LOG_ALG_OF: Final[Mapping[KeyUse, str]] = MappingProxyType({"log": "Ed25519", "log2": "ML-DSA-44"})
@@ -65,13 +66,23 @@ class Cost(Wire):
 
 
 class PrivateKey(Wire):
-    """One private key: base64url of a 32-byte seed, or of 96 bytes for opening. Times are Unix seconds."""
+    """One private key: base64url of a 32-byte seed, or of 96 bytes for opening. Times are Unix seconds.
+
+    A key that lies on a token has no `secret` here but its public key, `pub`; on the token its name is its kid.
+    """
 
     kid: KeyId
     use: KeyUse
-    secret: Annotated[str, Field(repr=False)]
+    secret: Annotated[str | None, Field(repr=False)] = None
+    pub: str | None = None
     nbf: Time
     exp: Time
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.secret is None) == (self.pub is None):
+            raise ValueError(f"{self.kid}: a key is either here or on a token")
+        return self
 
     def is_valid(self, *, at: int) -> bool:
         """Whether the key may be used at a time."""
@@ -85,8 +96,20 @@ class PrivateKey(Wire):
     @property
     def public(self) -> bytes:
         """The raw public key."""
-        secret = decode_b64url(self.secret)
-        return seal_public(secret) if self.use == "open" else SigningKey(self.alg, secret).public
+        if self.pub is not None:
+            return decode_b64url(self.pub)
+        return seal_public(self.seed) if self.use == "open" else SigningKey(self.alg, self.seed).public
+
+    @property
+    def seed(self) -> bytes:
+        """The raw private key.
+
+        Raises:
+            MissingKeyError: it lies on a token.
+        """
+        if self.secret is None:
+            raise MissingKeyError(f"{self.kid} lies on a token")
+        return decode_b64url(self.secret)
 
 
 class _Contents(Wire):
@@ -116,7 +139,7 @@ class KeyringSigner:
     def __init__(self, key: PrivateKey) -> None:
         self.kid: Final = key.kid
         self.alg: Final = key.alg
-        self._key: Final = SigningKey(key.alg, decode_b64url(key.secret))
+        self._key: Final = SigningKey(key.alg, key.seed)
 
     def __repr__(self) -> str:
         return f"KeyringSigner({self.kid!r})"
@@ -136,7 +159,7 @@ class KeyringOpener:
 
     def __init__(self, key: PrivateKey) -> None:
         self.kid: Final = key.kid
-        self._key: Final = OpeningKey(decode_b64url(key.secret))
+        self._key: Final = OpeningKey(key.seed)
 
     def __repr__(self) -> str:
         return f"KeyringOpener({self.kid!r})"
@@ -180,15 +203,21 @@ class Keyring:
 
     def rotate(self, use: KeyUse, *, now: int) -> Self:
         """Return a keyring with one more key of a use, valid from `now`; the older ones stay until they expire."""
-        letter = _LETTER_OF[use]
+        secret = encode_b64url(random_bytes(SEAL_PRIVATE if use == "open" else KEY))
+        return self._with(PrivateKey(kid=self.next_kid(use), use=use, secret=secret, nbf=now, exp=now + lifetime(use)))
+
+    def rotate_on_token(self, public: bytes, *, now: int) -> Self:
+        """Return a keyring with one more key to sign, which was made on a token under the name `next_kid("sign")`."""
+        pub = encode_b64url(public)
+        exp = now + lifetime("sign")
+        return self._with(PrivateKey(kid=self.next_kid("sign"), use="sign", pub=pub, nbf=now, exp=exp))
+
+    def next_kid(self, use: KeyUse) -> str:
+        """Return the name of the next key of a use."""
         taken = [int(key.kid.partition("#")[2][1:]) for key in self.keys if key.use == use]
-        key = PrivateKey(
-            kid=f"{self.partner}#{letter}{max(taken, default=0) + 1}",
-            use=use,
-            secret=encode_b64url(random_bytes(SEAL_PRIVATE if use == "open" else KEY)),
-            nbf=now,
-            exp=now + (OPENING_LIFETIME if use == "open" else SIGNING_LIFETIME),
-        )
+        return f"{self.partner}#{_LETTER_OF[use]}{max(taken, default=0) + 1}"
+
+    def _with(self, key: PrivateKey) -> Self:
         return type(self)(self.partner, (*self.keys, key))
 
     def destroy_expired(self, *, now: int) -> Self:
@@ -196,16 +225,24 @@ class Keyring:
         kept = tuple(key for key in self.keys if key.use != "open" or now < key.exp + OPENING_GRACE)
         return type(self)(self.partner, kept)
 
-    def signer(self, use: Literal["sign", "sign2", "log", "log2"] = "sign", *, at: int) -> KeyringSigner:
-        """Return the newest valid signature key of a use.
+    def valid(self, use: KeyUse, *, at: int) -> tuple[PrivateKey, ...]:
+        """Return the keys of a use that are valid at a time, newest first.
 
         Raises:
             MissingKeyError: there is none.
         """
-        valid = [key for key in self.keys if key.use == use and key.is_valid(at=at)]
-        if not valid:
+        found = [key for key in self.keys if key.use == use and key.is_valid(at=at)]
+        if not found:
             raise MissingKeyError(f"{self.partner}: no valid key to {use}")
-        return KeyringSigner(max(valid, key=lambda key: (key.nbf, key.exp)))
+        return tuple(sorted(found, key=lambda key: (key.nbf, key.exp, key.kid), reverse=True))
+
+    def signer(self, use: SignUse = "sign", *, at: int) -> KeyringSigner:
+        """Return the newest valid signature key of a use.
+
+        Raises:
+            MissingKeyError: there is none, or it lies on a token.
+        """
+        return KeyringSigner(self.valid(use, at=at)[0])
 
     def opener(self, kid: str) -> KeyringOpener:
         """Return a key to open with; an expired one still opens what was sealed to it in time.
@@ -240,6 +277,23 @@ class Keyring:
             for key in self.keys
             if key.use in _PUBLISHED
         )
+
+
+def lifetime(use: KeyUse) -> int:
+    """Return for how many seconds a new key of a use is valid."""
+    return OPENING_LIFETIME if use == "open" else SIGNING_LIFETIME
+
+
+def cost_of(data: bytes) -> Cost:
+    """Return what a guess at a keystore's passphrase costs, so that it costs the same when it is written again.
+
+    Raises:
+        CorruptKeystoreError: not a keystore of this version.
+    """
+    try:
+        return parse_wire(_Keystore, data, error=CorruptKeystoreError).cost
+    except JsonError as error:
+        raise CorruptKeystoreError(error.code) from error
 
 
 def seal_keyring(keyring: Keyring, passphrase: str, *, cost: Cost | None = None) -> bytes:

@@ -1,10 +1,13 @@
-"""The two ports behind which private keys live, so that they can move to a PKCS#11 token or to another process.
+"""The ports behind which private keys live, so that they can move to a PKCS#11 token or to another process.
 
-Not for: how keys are kept (`keyring.py`) or which key may do what (`directory.py`). Implements
+Not for: how keys are kept (`keyring.py`, `hub/host/live_keys.py`) or which key may do what (`directory.py`). Implements
 `docs/protocol/03-keys.md` section 6.
 """
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from hub.protocol.directory import KeyEntry
 
 
 class Signer(Protocol):
@@ -35,3 +38,29 @@ class Opener(Protocol):
         Raises:
             OpenError: sealed to another key, with other `info`, or altered.
         """
+
+
+class KeyHolder(Protocol):
+    """All private keys of one partner, asked anew for each use, so that a new key is used without a restart."""
+
+    @property
+    def partner(self) -> str:
+        """The owner's code."""
+
+    def signer(self, use: Literal["sign", "sign2"] = "sign", *, at: int) -> Signer:
+        """Return the key to sign with at a time, in Unix seconds.
+
+        Raises:
+            KeystoreError: there is none that may be used.
+            StaleDirectoryError: nobody knows which the directory lists.
+        """
+
+    def opener(self, kid: str) -> Opener:
+        """Return a key to open with.
+
+        Raises:
+            NoOpeningKeyError: it is not held, or no longer.
+        """
+
+    def entries(self) -> Sequence[KeyEntry]:
+        """Return the public keys, enrolled or not."""

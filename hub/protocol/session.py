@@ -22,6 +22,7 @@ from hub.protocol.errors import (
     LoginKeyError,
     PartnerSuspendedError,
     ReplayedProofError,
+    SignatureError,
     TokenExpiredError,
     TokenKeyError,
     UnauthenticatedError,
@@ -54,11 +55,25 @@ class _Assertion(Wire):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a request, as far as the session tells, the digest that its body must have, and the session's end."""
+    """Who makes a request and by which key it logged in, the digest that the body must have, and the session's end."""
 
     partner: str
+    kid: str
     body_digest: str
     expires: int
+
+    def check_standing(self, directory: Directory, *, now: int) -> None:
+        """Check that the partner is not suspended and that the key by which it logged in is still valid.
+
+        Raises:
+            PartnerSuspendedError: it is suspended.
+            LoginKeyError: the key was revoked or has ended; another one may log in.
+        """
+        directory.check_active(self.partner)
+        try:
+            directory.signing_key(self.kid, iss=self.partner, at=now)
+        except SignatureError as error:
+            raise LoginKeyError(f"{self.kid}: {error.code}") from error
 
     def check_body(self, body: bytes) -> None:
         """Check the body, which is read only once the caller is known.
@@ -164,7 +179,7 @@ class SessionDesk:
                 the agency can mend it.
             PartnerSuspendedError: the partner is suspended.
         """
-        claims = _believe_assertion(assertion, directory, now)
+        claims, kid = _believe_assertion(assertion, directory, now)
         if (claims.fed, claims.aud) != (directory.federation, self._hub):
             raise UnauthenticatedError("assertion for another hub")
         if abs(now - claims.iat) > PROOF_WINDOW:
@@ -173,10 +188,10 @@ class SessionDesk:
         if thumbprint != claims.jkt:
             raise TokenKeyError("another session key")
         expires = now + TOKEN_LIFETIME
-        Caller(claims.iss, digest, expires).check_body(body)
+        Caller(claims.iss, kid, digest, expires).check_body(body)
         self._seen.check(f"{claims.iss}/{claims.jti}", now=now)
         bound = {"jkt": claims.jkt} | ({CERTIFICATE: certificate} if certificate else {})
-        token = {"iss": self._hub, "sub": claims.iss, "iat": now, "exp": expires, "cnf": bound}
+        token = {"iss": self._hub, "sub": claims.iss, "kid": kid, "iat": now, "exp": expires, "cnf": bound}
         return jwt.encode(token, self._secret, "HS256", headers={"typ": "at+jwt"})
 
     def check(
@@ -194,7 +209,7 @@ class SessionDesk:
                 self._secret,
                 ["HS256"],
                 issuer=self._hub,
-                options={"require": ["exp", "sub", "cnf"], "verify_exp": False, "verify_iat": False},
+                options={"require": ["exp", "sub", "kid", "cnf"], "verify_exp": False, "verify_iat": False},
             )
         except (jwt.PyJWTError, ValueError) as error:
             raise UnauthenticatedError("token") from error
@@ -203,7 +218,7 @@ class SessionDesk:
             raise TokenKeyError
         if now >= claims["exp"]:
             raise TokenExpiredError
-        return Caller(claims["sub"], digest, claims["exp"])
+        return Caller(claims["sub"], claims["kid"], digest, claims["exp"])
 
     def _check_proof(self, proof: str, *, method: str, url: str, token: str | None, now: int) -> tuple[str, str]:
         """Check a DPoP proof (RFC 9449 section 4.3); return its key's thumbprint and the body's digest."""
@@ -239,8 +254,11 @@ class SessionDesk:
         return thumbprint, str(claims["bh"])
 
 
-def _believe_assertion(assertion: str, directory: Directory, now: int) -> _Assertion:
-    """Check who signed a log-in. That a partner is suspended or a key revoked, anybody can read in the directory."""
+def _believe_assertion(assertion: str, directory: Directory, now: int) -> tuple[_Assertion, str]:
+    """Check who signed a log-in, and return by which key.
+
+    That a partner is suspended or a key revoked, anybody can read in the directory.
+    """
     try:
         jws = parse_jws(assertion, typ=ASSERTION_TYP)
         claims = parse_wire(_Assertion, jws.payload)
@@ -253,7 +271,7 @@ def _believe_assertion(assertion: str, directory: Directory, now: int) -> _Asser
         raise LoginKeyError from error
     except ValiseError as error:
         raise UnauthenticatedError(f"assertion: {error.code}") from error
-    return claims
+    return claims, jws.kid
 
 
 def _thumbprint(public: dict[str, str]) -> str:

@@ -19,6 +19,7 @@ from hub.protocol.errors import (
     InclusionError,
     KeyNotValidError,
     NotYetValidError,
+    RevokedKeyError,
     WrongFederationError,
     WrongOriginatorError,
     WrongTypeError,
@@ -195,7 +196,9 @@ def verify_statement(proven: Proven, directory: Directory, *, typ: str, now: int
     jws = parse_jws(proven.b, typ=_BATCH_TYP)
     batch = parse_wire(_Batch, jws.payload)
     key = directory.signing_key(jws.kid, iss=batch.hub, at=batch.iat)
-    if now is not None and (batch.iat > now + CLOCK_SKEW or (key.revoked_at is not None and key.revoked_at <= now)):
+    if now is not None and key.revoked_at is not None and key.revoked_at <= now:
+        raise RevokedKeyError(f"{jws.kid} since {key.revoked_at}")
+    if now is not None and batch.iat > now + CLOCK_SKEW:
         raise KeyNotValidError(f"{jws.kid} at {now}")
     verify_jws(jws, alg=key.alg, public=decode_b64url(key.pub))
     if directory.partner(batch.hub).kind is not PartnerKind.HUB:

@@ -238,8 +238,8 @@ def put_subscription(ledger: Ledger, verified: VerifiedSubscription) -> None:
 
 
 def put_checkpoint(ledger: Ledger, size: int, note: str) -> None:
-    """Keep a signed checkpoint, unless there is one of this size."""
-    sql = "INSERT INTO checkpoints (size, note) VALUES (?, ?) ON CONFLICT DO NOTHING"
+    """Keep a signed checkpoint; another of the same size has the same root, and perhaps signatures of other keys."""
+    sql = "INSERT INTO checkpoints (size, note) VALUES (?, ?) ON CONFLICT DO UPDATE SET note = excluded.note"
     ledger.db.execute(sql, (size, note))
 
 

@@ -390,12 +390,12 @@ class TestLog:
             with pytest.raises(LogRangeError):
                 await question
 
-    async def test_the_first_checkpoint_of_a_size_wins(self, store: Store) -> None:
+    async def test_the_last_checkpoint_of_a_size_wins(self, store: Store) -> None:
         assert await store.checkpoint() is None
         await store.put_checkpoint(2, "two")
         await store.put_checkpoint(1, "one")
         await store.put_checkpoint(2, "two again")
-        assert await store.checkpoint() == "two"
+        assert await store.checkpoint() == "two again"
 
 
 async def test_many_at_once_are_each_committed_once_in_few_transactions(

@@ -185,7 +185,7 @@ class World:
             policies=lambda: self.policies,
             clock=self.clock,
         )
-        notary = Notary(self.store, keyring_of(HUB), federation=FEDERATION, clock=self.clock)
+        notary = Notary(self.store, lambda: keyring_of(HUB), federation=FEDERATION, clock=self.clock)
         app = make_app(
             exchange, notary, public_url=self._url, repository=self._folder, spool=FileSpool(self._folder / "spool")
         )
@@ -212,7 +212,7 @@ class World:
             federation=FEDERATION,
             partner=partner,
             hub=HUB,
-            signer=keyring.signer("sign", at=NOW),
+            signer=lambda: keyring.signer("sign", at=NOW),
             clock=self.clock,
         )
         store = await stack.enter_async_context(await AgencyStore.open(folder / "agency.sqlite"))

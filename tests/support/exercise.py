@@ -13,10 +13,11 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from connectors.kit.files import write_private
-from connectors.kit.keystore import write_keystore
+from connectors.kit.agency import Agency
 from hub.authority.exchange import RegistryOffice
 from hub.broker.notary import log_signers
+from hub.host.files import write_private
+from hub.host.keystore import write_keystore
 from hub.policy.sets import PolicySet, bundle
 from hub.protocol.enrolment import answer_challenge, request_enrolment
 from hub.protocol.keyring import Keyring
@@ -92,6 +93,19 @@ def found_exercise(folder: Path, *, port: int = 0) -> Exercise:
         write_keystore(exercise.agency(partner) / "keystore.json", ring, WORD, cost=FAST)
         write_private(exercise.agency(partner) / "root.json", office.anchor)
     return exercise
+
+
+async def open_exercise(agency: Agency, *members: str) -> None:
+    """Open the operation in which the agreements let exercise traffic flow; its coordinator and members."""
+    now = int(time.time())
+    await agency.open_operation(
+        OPERATION,
+        title="Exercise Lantern",
+        members=[*(members or ("fr-customs", "de-customs"))],
+        opens=now - 60,
+        closes=now + 86_400,
+        exercise=True,
+    )
 
 
 def enrolled_hub(office: RegistryOffice, now: int) -> Keyring:

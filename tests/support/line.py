@@ -103,7 +103,7 @@ class Hub:
         self.exchange = Exchange(
             HUB, FEDERATION, store, lambda: self.directory, lambda: self.policies, lambda: self.now
         )
-        notary = Notary(store, keyring_of(HUB), federation=FEDERATION, clock=lambda: self.now)
+        notary = Notary(store, lambda: keyring_of(HUB), federation=FEDERATION, clock=lambda: self.now)
         self.app = make_app(
             self.exchange,
             notary,

@@ -374,7 +374,7 @@ class MemoryStore:
     async def put_checkpoint(self, size: int, note: str) -> None:
         """See `LogReader.put_checkpoint`."""
         with self._write():
-            self._checkpoints.setdefault(size, note)
+            self._checkpoints[size] = note
 
     async def checkpoint(self) -> str | None:
         """See `LogReader.checkpoint`."""

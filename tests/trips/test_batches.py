@@ -27,7 +27,7 @@ async def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 
 def client_of(hub: Hub, partner: str) -> HubClient:
     return HubClient(
-        hub.url, federation=FEDERATION, partner=partner, hub=HUB, signer=signer_of(partner), clock=lambda: NOW
+        hub.url, federation=FEDERATION, partner=partner, hub=HUB, signer=lambda: signer_of(partner), clock=lambda: NOW
     )
 
 

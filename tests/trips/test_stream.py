@@ -32,7 +32,12 @@ async def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 @pytest.fixture
 async def client(hub: Hub) -> AsyncIterator[HubClient]:
     opened = HubClient(
-        hub.url, federation=FEDERATION, partner="de-customs", hub=HUB, signer=signer_of("de-customs"), clock=lambda: NOW
+        hub.url,
+        federation=FEDERATION,
+        partner="de-customs",
+        hub=HUB,
+        signer=lambda: signer_of("de-customs"),
+        clock=lambda: NOW,
     )
     async with opened:
         yield opened
@@ -94,7 +99,12 @@ async def test_receipts_stream_too(hub: Hub) -> None:
     text = receipt(hub.directory, mh_of(frame), iss="de-customs").jws
     await other.ask("POST", "/v1/receipts", text.encode())
     customs = HubClient(
-        hub.url, federation=FEDERATION, partner="fr-customs", hub=HUB, signer=signer_of("fr-customs"), clock=lambda: NOW
+        hub.url,
+        federation=FEDERATION,
+        partner="fr-customs",
+        hub=HUB,
+        signer=lambda: signer_of("fr-customs"),
+        clock=lambda: NOW,
     )
     async with customs:
         (piece,) = await take(customs, 1)

@@ -53,7 +53,7 @@ def client_of(url: str, tls: ssl.SSLContext) -> HubClient:
         federation=FEDERATION,
         partner="fr-customs",
         hub=HUB,
-        signer=signer_of("fr-customs"),
+        signer=lambda: signer_of("fr-customs"),
         clock=lambda: NOW,
         tls=tls,
     )

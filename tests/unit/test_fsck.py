@@ -33,7 +33,7 @@ def directory() -> Directory:
 async def _fill(folder: Path, directory: Directory) -> None:
     """Make a store: messages, copies that wait and copies that were collected, a receipt and three checkpoints."""
     async with open_sqlite(folder) as store:
-        notary = Notary(store, keyring_of(HUB), federation=FEDERATION, clock=lambda: NOW)
+        notary = Notary(store, lambda: keyring_of(HUB), federation=FEDERATION, clock=lambda: NOW)
         await notary.checkpoint()
         envelopes = [warning(directory, to=TO, seq=seq) for seq in range(1, 5)]
         for envelope in envelopes:

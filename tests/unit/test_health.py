@@ -74,7 +74,7 @@ async def codes(health: Health) -> tuple[str, ...]:
 
 
 async def test_a_hub_in_order(tmp_path: Path) -> None:
-    around = Surroundings(keyring=_keys(), folder=tmp_path, floor=1, certificate_ends=NOW + 90 * DAY)
+    around = Surroundings(keyring=_keys, folder=tmp_path, floor=1, certificate_ends=NOW + 90 * DAY)
     time = Time()
     health = Health(exchange(), around, Clocks(time, Time(0)))
     found = await health.look()
@@ -118,9 +118,9 @@ async def test_the_writer_is_dead() -> None:
 async def test_a_key_is_missing_or_ended() -> None:
     ring = _keys()
     without_log = Keyring(HUB, tuple(key for key in ring.keys if key.use != "log"))
-    assert await codes(Health(exchange(), Surroundings(keyring=without_log))) == (MissingKeyError.code,)
+    assert await codes(Health(exchange(), Surroundings(keyring=lambda: without_log))) == (MissingKeyError.code,)
     later = exchange(clock=lambda: NOW + 400 * DAY)
-    assert set(await codes(Health(later, Surroundings(keyring=ring)))) == {MissingKeyError.code}
+    assert set(await codes(Health(later, Surroundings(keyring=lambda: ring)))) == {MissingKeyError.code}
 
 
 async def test_the_disk_is_low_or_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

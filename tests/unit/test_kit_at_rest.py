@@ -7,8 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.kit.at_rest import put_away, take_out
-from connectors.kit.files import read_private, write_private
-from connectors.kit.keystore import read_keystore, write_keystore
+from hub.host.files import read_private, write_private
+from hub.host.keystore import read_keystore, write_keystore
 from hub.protocol.errors import CorruptKeystoreError, NoOpeningKeyError, OpenError, PassphraseError, SetupError
 from hub.protocol.keyring import Cost, Keyring
 

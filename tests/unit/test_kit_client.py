@@ -101,7 +101,12 @@ async def client(hub: FakeHub) -> AsyncIterator[HubClient]:
 
 def _client(url: str, hub: FakeHub) -> HubClient:
     return HubClient(
-        url, federation=FEDERATION, partner="fr-customs", hub=HUB, signer=signer_of("fr-customs"), clock=lambda: hub.now
+        url,
+        federation=FEDERATION,
+        partner="fr-customs",
+        hub=HUB,
+        signer=lambda: signer_of("fr-customs"),
+        clock=lambda: hub.now,
     )
 
 
@@ -128,7 +133,12 @@ async def test_a_stranger_is_told_so(hub: FakeHub) -> None:
     async with TestServer(hub.app()) as server:
         url = str(server.make_url("")).rstrip("/")
         stranger = HubClient(
-            url, federation=FEDERATION, partner="fr-customs", hub=HUB, signer=signer_of("de-police"), clock=lambda: NOW
+            url,
+            federation=FEDERATION,
+            partner="fr-customs",
+            hub=HUB,
+            signer=lambda: signer_of("de-police"),
+            clock=lambda: NOW,
         )
         async with stranger:
             with pytest.raises(InternalError):  # the fake does not turn its error into a problem

@@ -356,7 +356,7 @@ def test_an_excerpt_of_somebody_unknown_is_empty(exchange: Exchange) -> None:
 
 def test_old_evidence_stays_good_at_its_own_time(exchange: Exchange) -> None:
     part = excerpt(exchange.files, scope("fr-customs"), exchange.anchor, now=NOW)
-    exchange.office.revoke_key("fr-customs#s1", since=NOW + 5, now=NOW + DAY)
+    exchange.office.revoke("fr-customs#s1", since=NOW + 5, now=NOW + DAY)
     exchange.office.replace_keys("root", now=NOW + DAY)
     exchange.office.replace_keys("timestamp", now=NOW + DAY)
     then = exchange.believed(part, scope=scope("fr-customs")).directory

@@ -1,6 +1,7 @@
-"""Private files of an agency: readable by their owner only, replaced as a whole or not at all.
+"""Private files of a program: readable by their owner only, replaced as a whole or not at all.
 
-Not for: the store, which is SQLite's (`agency_store.py`). Implements `docs/protocol/09-directory.md` section 3.
+Not for: the stores, which are SQLite's, nor what is published (`hub/authority/files.py`). Implements
+`docs/protocol/09-directory.md` section 3.
 """
 
 import os
@@ -8,7 +9,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from hub.protocol.errors import SetupError
+from hub.protocol.errors import ExposedFileError, SetupError
 
 _OWNER_ONLY: Final = 0o600
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -18,12 +19,13 @@ def read_private(path: Path, *, limit: int) -> bytes:
     """Return the bytes of a secret file.
 
     Raises:
-        SetupError: there is no such file, it has more than `limit` bytes, or others than its owner may read it.
+        ExposedFileError: others than its owner may read it.
+        SetupError: there is no such file, or it has more than `limit` bytes.
     """
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_mode & _OTHERS:
-                raise SetupError(f"{path}: others may read it; chmod 600")
+                raise ExposedFileError(f"{path}: chmod 600")
             data = file.read(limit + 1)
     except OSError as error:
         raise SetupError(f"{path}: {error.strerror}") from error
