@@ -250,7 +250,7 @@ def _read_table(table: Path) -> _Table:
         return _checked(_Table, tomllib.loads(table.read_text("utf-8")), table)
     except OSError as error:
         raise SetupError(f"{table}: {error.strerror}") from error
-    except ValueError as error:  # TOML or UTF-8
+    except (ValueError, RecursionError) as error:  # TOML or UTF-8; the parser follows brackets as deep as they go
         raise SetupError(f"{table}: {error}") from error
 
 

@@ -27,7 +27,7 @@ def read_toml(file: Path, model: type[_Model]) -> _Model:
         values = tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
         raise SetupError(f"{file}: {error.strerror}") from error
-    except ValueError as error:  # TOML or UTF-8
+    except (ValueError, RecursionError) as error:  # TOML or UTF-8; the parser follows brackets as deep as they go
         raise SetupError(f"{file}: {error}") from error
     known = model.model_fields
     for key in values:

@@ -51,6 +51,8 @@ class Duty:
 
 
 def _parse_duty(text: str) -> Duty:
+    if len(text) > MAX_DUTY:  # first: a number of thousands of digits cannot be read
+        raise PolicySetError(f"a duty has at most {MAX_DUTY} characters")
     name, _, argument = text.strip().partition(":")
     if name not in set(DutyKind):
         raise PolicySetError(f"{name!r} is not a duty{nearest(name, set(DutyKind))}")
@@ -63,8 +65,6 @@ def _parse_duty(text: str) -> Duty:
         raise PolicySetError(f"write 'retention-days:N' with N from 1 to {MAX_RETAIN // DAY}")
     if kind is DutyKind.MASK and len([part for part in argument.split(":") if part]) != 2:  # noqa: PLR2004 - field:how
         raise PolicySetError("write 'mask:<field>:<how>'")
-    if len(text) > MAX_DUTY:
-        raise PolicySetError(f"a duty has at most {MAX_DUTY} characters")
     return Duty(kind, argument)
 
 

@@ -24,7 +24,14 @@ PIECES: Final = (
         b"\0",
         b"\xff\xfe",
     ),
-    *(b"9" * 5_000, b"A" * 70_000, b"\x7f\xff\xff\xff\xff\xff\xff\xff", b"\x00\x00\x00\x00\x00\x00\x00\x05"),
+    *(
+        b"9" * 5_000,
+        b"[" * 3_000,
+        b"a.b." * 3_000,
+        b"A" * 70_000,
+        b"\x7f\xff\xff\xff\xff\xff\xff\xff",
+        b"\x00\x00\x00\x00\x00\x00\x00\x05",
+    ),
     *("\u202e".encode(), "\u0661".encode(), "é".encode(), b"1970-01-01T00:00:00Z", b"9999-12-31", b"0000-00-00"),
 )
 MAX_INPUT: Final = 256 * 1024  # bytes; larger ones are refused by their length, which has unit tests

@@ -390,7 +390,7 @@ def _policy_targets() -> Sequence[Target]:
             "duties",
             ("hub.policy.duties.parse_duties",),
             lambda data: parse_duties(as_text(data)),
-            lambda: [b"retention-days:90; caveat:no-onward", b"mask:name:initials"][1:],
+            lambda: [b"retention-days:90; caveat:no-attribution", b"mask:name:initials; answer:hit-only"],
         ),
         Target("policy-inputs", ("hub.policy.facts.parse_inputs",), _read_inputs, lambda: [_inputs()]),
     )

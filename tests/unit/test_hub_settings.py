@@ -19,6 +19,8 @@ NEEDED = 'hub = "int-hub"\nfederation = "lantern"\n'
         ("disk_floor_mib = -1", "disk_floor_mib: "),
         ("port = ", "hub.toml: "),
         ("hub = 'twice'", "hub.toml: "),
+        (f"port = {'9' * 5_000}", "hub.toml: "),
+        (f"port = {'[' * 3_000}", "hub.toml: "),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, detail: str) -> None:

@@ -166,7 +166,8 @@ def test_duties_merge() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "retain:1", "retention-days", "retention-days:0", "retention-days:01", "retention-days:99999", "no-onward:x",
-     "human-release", "human-release:anybody", "caveat:", "mask:name", "mask::x", f"mask:{'x' * 200}:year"],
+     "human-release", "human-release:anybody", "caveat:", "mask:name", "mask::x", f"mask:{'x' * 200}:year",
+     f"retention-days:{'9' * 5_000}"],
 )  # fmt: skip
 def test_an_unknown_duty_is_refused(text: str) -> None:
     with pytest.raises(PolicySetError):
