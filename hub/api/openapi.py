@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from hub.api.problems import HEADERS, PROBLEM, status_of
-from hub.api.table import JSON, Body, Endpoint, Param
+from hub.api.table import EVENTS, JOSE, JSON, Body, Endpoint, Param
 from hub.protocol import errors
 from hub.protocol.errors import (
     BusyError,
@@ -31,9 +31,18 @@ from hub.protocol.errors import (
     ValiseError,
 )
 from hub.protocol.interface import Problem
+from hub.protocol.jws import MAX_JWS
 from hub.protocol.wire import Wire
 
 _EVERY: Final = (RequestError, InternalError, BusyError)
+_EVENT: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "id": {"type": "string", "pattern": r"^[0-9]+\.[0-9]+$"},
+        "event": {"enum": ["copy", "receipt", "end"]},
+        "data": {"type": "string", "description": "JSON: StreamedItem, or a Problem at the end."},
+    }
+)
+COMPACT: Final = r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+$"  # of a JWS; docs/protocol/01-encoding.md
 _SESSION: Final = (
     UnauthenticatedError,
     PartnerSuspendedError,
@@ -141,11 +150,11 @@ def _schema(kind: str, shape: type[Wire] | None) -> dict[str, Any]:
         return {"$ref": f"#/components/schemas/{shape.__name__}"}
     if kind == JSON:
         return {"type": "object"}
-    return (
-        {"type": "string"}
-        if kind.startswith("text/") or kind.endswith("jose")
-        else {"type": "string", "format": "binary"}
-    )
+    if kind == EVENTS:
+        return {"type": "object", "properties": dict(_EVENT), "required": ["event", "data"]}
+    if kind == JOSE:
+        return {"type": "string", "maxLength": MAX_JWS, "pattern": COMPACT}
+    return {"type": "string"} if kind.startswith("text/") else {"type": "string", "format": "binary"}
 
 
 def _responses(endpoint: Endpoint) -> dict[str, Any]:

@@ -31,7 +31,8 @@ _HEADERS: Final = {"Content-Type": EVENTS, "Cache-Control": "no-store", "X-Accel
 
 
 async def _stream(request: web.Request) -> web.StreamResponse:
-    after = read_mark(request.headers.get("Last-Event-ID") or request.query.get("after"))
+    asked, cut = read_mark(request.query.get("after")), request.headers.get("Last-Event-ID")
+    after = read_mark(cut) if cut else asked
     response = web.StreamResponse(headers=_HEADERS)
     await response.prepare(request)
     with contextlib.suppress(ConnectionError, TimeoutError):  # whoever is gone comes back with its last mark

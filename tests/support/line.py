@@ -16,6 +16,7 @@ import pytest
 from aiohttp.test_utils import unused_port
 
 from hub.api.listen import Door, listening
+from hub.api.places import CLOSING
 from hub.api.routes import make_app
 from hub.broker.exchange import Exchange
 from hub.broker.notary import Notary
@@ -111,6 +112,10 @@ class Hub:
             repository=folder,
             **{"spool": FileSpool(folder / "spool"), **given},
         )
+
+    def close_polls(self) -> None:
+        """Let every poll be answered at once and every stream end, as when the hub is about to stop."""
+        self.app[CLOSING].set()
 
     def cut_lines(self) -> None:
         """Cut every line at once, as a broken cable does."""
