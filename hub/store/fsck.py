@@ -14,6 +14,7 @@ from typing import Final
 
 from hub.host.findings import Finding, ask, fail, fine, warn
 from hub.protocol.directory import Directory
+from hub.protocol.errors import StoreCorruptError
 from hub.store.fsck_mail import check_bodies, check_mailboxes, check_needs, check_receipts
 from hub.store.fsck_record import check_checkpoints, check_messages, check_record
 from hub.store.log import size_of, view_of
@@ -101,7 +102,13 @@ def _some(check: str, findings: Iterable[Finding]) -> Iterator[Finding]:
             count += bool(one.remedy)
             if not one.remedy or count <= _MOST:
                 yield one
-    except (sqlite3.Error, ValueError, KeyError, TypeError) as error:  # rows that are not even of their form
+    except (
+        sqlite3.Error,
+        StoreCorruptError,
+        ValueError,
+        LookupError,
+        TypeError,
+    ) as error:  # rows that are not even of their form
         yield fail(check, f"a row cannot be read: {type(error).__name__}", _RESTORE)
     if count > _MOST:
         yield fail(check, f"{count - _MOST} more of this kind", _RESTORE)

@@ -32,13 +32,18 @@ def check_mailboxes(db: sqlite3.Connection) -> Iterator[Finding]:
     for partner, item in _items(db):
         waiting += 1
         yield from _check_item(db, partner, item)
-    sql = "SELECT first, kind, message, concerned, released, numbers FROM entries ORDER BY first"
-    for first, kind, message, concerned, masks, numbers in db.execute(sql):
+    sql = (
+        "SELECT first, kind, message, iss, concerned, released, numbers FROM entries "
+        "JOIN messages ON messages.id = message ORDER BY first"
+    )
+    for first, kind, message, originator, concerned, masks, numbers in db.execute(sql):
         codes, numbered = [code.decode() for code in unpack_all(concerned)], unpack_numbers(numbers)
         for offset, mask in enumerate(unpack_numbers(masks)):
             if mask and (offset or kind == "decision"):
                 released += 1
                 yield from _check_copy(db, message, codes[offset], numbered[offset], first + offset)
+        if kind == "receipt" and not _is_somewhere(db, originator, numbered[0]):
+            yield fail("mailboxes", f"the receipt of entry {first} neither waits nor was collected", _DERIVED)
     yield fine("mailboxes", f"{waiting} items that wait and {released} released copies were accounted for")
 
 
@@ -75,6 +80,8 @@ def _check_item(db: sqlite3.Connection, partner: str, item: Item) -> Iterator[Fi
             yield fail("mailboxes", f"{place} is not what the decision released", _DERIVED)
     elif kind not in _TOLD:
         yield fail("mailboxes", f"{place} is neither a copy nor a receipt nor word of an expiry", _DERIVED)
+    elif kind == "receipt" and unpack_numbers(numbers) != (item.number,):
+        yield fail("mailboxes", f"{place} is not the receipt that was recorded under its number", _DERIVED)
     (last,) = db.execute("SELECT last FROM partners WHERE code = ?", (partner,)).fetchone()
     if item.number > last:
         yield fail("mailboxes", f"{place} has a number that was never given out", _DERIVED)
@@ -84,10 +91,13 @@ def _check_item(db: sqlite3.Connection, partner: str, item: Item) -> Iterator[Fi
 
 def _check_copy(db: sqlite3.Connection, message: int, to: str, number: int, index: int) -> Iterator[Finding]:
     """Check that a released copy is somewhere."""
-    if db.execute("SELECT 1 FROM waits WHERE partner = ? AND number = ?", (to, number)).fetchone():
-        return
-    if not _is_collected(db, to, number) and not _has_expired(db, message, to):
+    if not _is_somewhere(db, to, number) and not _has_expired(db, message, to):
         yield fail("mailboxes", f"the copy for {to} of entry {index} neither waits nor was collected", _DERIVED)
+
+
+def _is_somewhere(db: sqlite3.Connection, partner: str, number: int) -> bool:
+    waits = db.execute("SELECT 1 FROM waits WHERE partner = ? AND number = ?", (partner, number)).fetchone()
+    return waits is not None or _is_collected(db, partner, number)
 
 
 def _is_collected(db: sqlite3.Connection, partner: str, number: int) -> bool:

@@ -52,7 +52,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """An entry that is to be recorded. Only decisions have inputs and an explanation; only copies a number."""
+    """An entry that is to be recorded. Only decisions have inputs and an explanation; what is posted has a number."""
 
     payload: bytes
     concerned: str = ""

@@ -3,12 +3,15 @@
 Not for: what crosses a wire (`hub/protocol/encoding.py`). Implements `docs/protocol/04-statements.md` section 6.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
-from struct import Struct, calcsize, pack, unpack, unpack_from
+from struct import Struct, calcsize, error, pack, unpack_from
 from typing import Final, NamedTuple
 
+from hub.protocol.errors import StoreCorruptError
+
 _COUNT: Final = calcsize(">I")
+_NUMBER: Final = Struct(">Q")
 
 
 def pack_all(values: Sequence[bytes]) -> bytes:
@@ -17,10 +20,19 @@ def pack_all(values: Sequence[bytes]) -> bytes:
 
 
 def unpack_all(data: bytes) -> list[bytes]:
-    """Undo `pack_all`."""
-    (count,) = unpack_from(">I", data)
-    start = _COUNT * (1 + count)
-    ends = list(accumulate(unpack_from(f">{count}I", data, _COUNT), initial=start))
+    """Undo `pack_all`.
+
+    Raises:
+        StoreCorruptError: nothing was packed like this.
+    """
+    try:
+        (count,) = unpack_from(">I", data)
+        lengths = unpack_from(f">{count}I", data, _COUNT)
+    except error as short:
+        raise StoreCorruptError("a column of values is cut short") from short
+    ends = list(accumulate(lengths, initial=_COUNT * (1 + count)))
+    if ends[-1] != len(data):
+        raise StoreCorruptError("a column of values has another length than it says")
     return [data[at:end] for at, end in pairwise(ends)]
 
 
@@ -35,9 +47,15 @@ def pack_alike(values: Sequence[bytes]) -> bytes:
 
 
 def unpack_alike(data: bytes) -> list[bytes]:
-    """Undo `pack_alike`."""
-    shared, *rests = unpack_all(data)
-    return [shared + rest for rest in rests]
+    """Undo `pack_alike`.
+
+    Raises:
+        StoreCorruptError: nothing was packed like this.
+    """
+    values = unpack_all(data)
+    if not values:
+        raise StoreCorruptError("a column of values without their beginning")
+    return [values[0] + rest for rest in values[1:]]
 
 
 def pack_numbers(values: Sequence[int]) -> bytes:
@@ -46,8 +64,18 @@ def pack_numbers(values: Sequence[int]) -> bytes:
 
 
 def unpack_numbers(data: bytes) -> tuple[int, ...]:
-    """Undo `pack_numbers`."""
-    return unpack(f">{len(data) // 8}Q", data)
+    """Undo `pack_numbers`.
+
+    Raises:
+        StoreCorruptError: nothing was packed like this.
+    """
+    return tuple(number for (number,) in _each(_NUMBER, data))
+
+
+def _each(form: Struct, data: bytes) -> Iterator[tuple[int, ...]]:
+    if len(data) % form.size:
+        raise StoreCorruptError("a column of numbers is cut short")
+    return form.iter_unpack(data)
 
 
 def cut(data: bytes, length: int) -> list[bytes]:
@@ -79,5 +107,9 @@ def pack_items(items: Iterable[Item]) -> bytes:
 
 
 def unpack_items(data: bytes) -> list[Item]:
-    """Undo `pack_items`."""
-    return [Item(*values) for values in _ITEM.iter_unpack(data)]
+    """Undo `pack_items`.
+
+    Raises:
+        StoreCorruptError: nothing was packed like this.
+    """
+    return [Item(*values) for values in _each(_ITEM, data)]

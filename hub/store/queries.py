@@ -13,6 +13,7 @@ from hub.protocol.operation import OPERATION_TYP, Operation, VerifiedOperation
 from hub.protocol.subscription import SUBSCRIPTION_TYP, Subscription, VerifiedSubscription
 from hub.protocol.wire import parse_wire
 from hub.store.mailbox import Handed, MailReader
+from hub.store.packing import unpack_all, unpack_numbers
 from hub.store.runs import KeptRun, Runs
 from hub.store.schema import cids_in
 
@@ -62,10 +63,23 @@ class Queries:
         return self.runs.of(row[0]) if row else []
 
     def accept_of(self, message: int) -> bytes:
-        """Return the proven accept of a message by its row."""
-        return self.runs.of(message)[0].said.proven(0)
+        """Return the proven accept of a message by its row; an accept is the first entry about it."""
+        (first,) = self.db.execute("SELECT min(first) FROM entries WHERE message = ?", (message,)).fetchone()
+        return self.runs.payloads_at(first).proven(0)
 
-    def decision_for(self, message: int, to: str) -> tuple[KeptRun, int] | None:
+    def has_released(self, message: int, to: str) -> bool:
+        """Return whether the latest decision of a message, by its row, for one addressee released anything to it.
+
+        Two columns tell: what writes asks this for every receipt, and must not unpack what is there for all others.
+        """
+        sql = "SELECT concerned, released FROM entries WHERE message = ? AND batch IS NOT NULL ORDER BY first DESC"
+        for concerned, released in self.db.execute(sql, (message,)):
+            codes = unpack_all(concerned)
+            if to.encode() in codes:
+                return bool(unpack_numbers(released)[codes.index(to.encode())])
+        return False
+
+    def _decision_for(self, message: int, to: str) -> tuple[KeptRun, int] | None:
         """Return the latest decision of a message, by its row, for one addressee: its run and its place there."""
         found = None
         for run in self.runs.of(message):
@@ -76,7 +90,7 @@ class Queries:
     def inputs_of(self, mh: str, to: str) -> bytes | None:
         """Return the inputs of the latest decision for one addressee."""
         row = self.db.execute("SELECT id FROM messages WHERE mh = ?", (mh,)).fetchone()
-        found = self.decision_for(row[0], to) if row else None
+        found = self._decision_for(row[0], to) if row else None
         return found[0].inputs[found[1]] if found else None
 
     def deliveries(self, mh: str) -> Sequence[Delivery]:

@@ -75,7 +75,7 @@ CREATE TABLE entries (        -- the record in runs of at most RUN entries; each
   place INTEGER,
   concerned BLOB NOT NULL,            -- partner codes
   released BLOB NOT NULL,             -- compartments as bits
-  numbers BLOB NOT NULL,              -- in the addressee's mailbox
+  numbers BLOB NOT NULL,              -- of a copy in its addressee's mailbox, of a receipt in the originator's
   commitments BLOB NOT NULL,          -- to salt and payload: all that the log shows
   salts BLOB NOT NULL,
   payloads BLOB NOT NULL,

@@ -23,7 +23,7 @@ from hub.protocol.vocabulary import Priority
 from hub.protocol.wire import write_wire
 from hub.store.ledger import Fresh, Ledger
 from hub.store.packing import Item, pack_all, pack_items, unpack_items
-from hub.store.schema import BODIES, RUN, RUNS, mask_of, places_in
+from hub.store.schema import BODIES, RUN, RUNS, mask_of, places_in, sound_values
 
 
 def accept(ledger: Ledger, acceptance: Acceptance) -> Callable[[], bytes]:
@@ -53,7 +53,8 @@ def _accepted_before(ledger: Ledger, mh: str, message: int) -> Callable[[], byte
     if mh in group.accepts:  # earlier in this very transaction
         place = group.accepts[mh]
         return lambda: group.prove(place)
-    earlier = ledger.queries.accept_of(message)
+    with sound_values():
+        earlier = ledger.queries.accept_of(message)
     return lambda: earlier
 
 
@@ -163,14 +164,14 @@ def add_receipt(ledger: Ledger, verified: VerifiedReceipt) -> None:
             raise ReplayError(receipt.jti)
         return
     about = ledger.db.execute("SELECT id, iss FROM messages WHERE mh = ?", (receipt.mh,)).fetchone()
-    decision = ledger.queries.decision_for(about[0], receipt.iss) if about else None
-    if decision is None or not decision[0].released[decision[1]]:
+    if not about or not ledger.queries.has_released(about[0], receipt.iss):
         raise NotFoundError("nothing of the message was released to the receipt's issuer")
     message, originator = about
-    run = ledger.append("receipt", message, [Fresh(verified.jws.encode(), receipt.iss)])
+    number = ledger.number(originator)
+    run = ledger.append("receipt", message, [Fresh(verified.jws.encode(), receipt.iss, number=number)])
     row = (receipt.iss, receipt.jti, digest, message, receipt.state, run.first)
     ledger.db.execute("INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?)", row)
-    ledger.post(originator, Item(ledger.number(originator), message, run.first, 0, 0, 0), routine=True)
+    ledger.post(originator, Item(number, message, run.first, 0, 0, 0), routine=True)
 
 
 def confirm(ledger: Ledger, partner: str, seqs: Sequence[int], at: int) -> None:

@@ -1,6 +1,7 @@
 """What only a store on disk can promise: restarts, full disks, held files, ciphertexts that are gone."""
 
 import asyncio
+import errno
 import json
 import threading
 from dataclasses import replace
@@ -161,6 +162,45 @@ class TestSqlite:
             await one.commit(acceptance(warning(directory, to=BOTH, seq=1)))
         async with open_sqlite(tmp_path) as two:
             assert await two.log_size() == 3
+
+    async def test_no_second_hub_runs_on_it_by_another_name(self, tmp_path: Path) -> None:
+        other = tmp_path / "other"
+        other.mkdir()
+        async with open_sqlite(tmp_path):
+            (other / "hub.sqlite").symlink_to(tmp_path / "hub.sqlite")
+            with pytest.raises(StoreInUseError):
+                await open_and_close(other)
+
+    async def test_a_file_system_that_locks_nothing_is_not_taken_for_another_hub(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def flock(_file: object, _how: int) -> None:
+            raise OSError(errno.ENOLCK, "no locks")
+
+        monkeypatch.setattr("hub.store.lock.fcntl.flock", flock)
+        with pytest.raises(StoreError) as refused:
+            await open_and_close(tmp_path)
+        assert not isinstance(refused.value, StoreInUseError)
+
+    async def test_a_damaged_mailbox_stops_nobody_else(self, tmp_path: Path, directory: Directory) -> None:
+        async with open_sqlite(tmp_path) as store:
+            await store.commit(acceptance(warning(directory, to=BOTH, seq=1)))
+            box = "partner = (SELECT id FROM partners WHERE code = 'rilo-we')"
+            store._ledger.db.execute(f"UPDATE mail SET items = substr(items, 2) WHERE {box}")  # noqa: S608 - our own words
+            with pytest.raises(StoreCorruptError):
+                await store.confirm("rilo-we", [1], at=NOW)
+            store.check_writing()
+            await store.confirm("de-police", [1], at=NOW)
+            assert await store.waiting("de-police", limit=9) == []
+
+    async def test_a_damaged_accept_stops_nobody_else(self, tmp_path: Path, directory: Directory) -> None:
+        first = acceptance(warning(directory, to=BOTH, seq=1))
+        async with open_sqlite(tmp_path) as store:
+            await store.commit(first)
+            store._ledger.db.execute("UPDATE entries SET payloads = substr(payloads, 1, length(payloads) - 1)")
+            with pytest.raises(StoreCorruptError):
+                await store.commit(first)
+            await store.commit(acceptance(warning(directory, to=BOTH, seq=2)))
 
     async def test_a_held_store_is_reported(
         self, tmp_path: Path, directory: Directory, monkeypatch: pytest.MonkeyPatch

@@ -200,6 +200,21 @@ def _lose_mail(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM mail WHERE partner = (SELECT id FROM partners WHERE code = 'de-police')")
 
 
+def _lose_receipt_mail(db: sqlite3.Connection) -> None:
+    db.execute("DELETE FROM mail WHERE partner = (SELECT id FROM partners WHERE code = 'fr-customs')")
+
+
+def _renumber_receipt_mail(db: sqlite3.Connection) -> None:
+    where = "partner = (SELECT id FROM partners WHERE code = 'fr-customs')"
+    [item] = unpack_items(value(db, "mail", "items", where))
+    db.execute("UPDATE partners SET last = 2 WHERE code = 'fr-customs'")
+    change(db, "mail", "items", where, pack_items([item._replace(number=2)]))
+
+
+def _cut_mail_short(db: sqlite3.Connection) -> None:
+    db.execute("UPDATE mail SET items = substr(items, 2)")
+
+
 def _mail_again(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM collected")
 
@@ -302,6 +317,9 @@ def _lose_reference(db: sqlite3.Connection) -> None:
         ("checkpoints", _forge_checkpoint),
         ("checkpoints", _checkpoint_of_more),
         ("mailboxes", _lose_mail),
+        ("mailboxes", _lose_receipt_mail),
+        ("mailboxes", _renumber_receipt_mail),
+        ("mailboxes", _cut_mail_short),
         ("mailboxes", _mail_again),
         ("mailboxes", _collected_and_waiting),
         ("mailboxes", _mail_to_another),

@@ -1,9 +1,12 @@
 """What goes into a column of the store comes out of it again."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.protocol.errors import StoreCorruptError
 from hub.store.packing import (
     ITEM,
     Item,
@@ -48,6 +51,23 @@ def test_items(items: list[Item]) -> None:
     packed = pack_items(items)
     assert unpack_items(packed) == items
     assert len(packed) == ITEM * len(items)
+
+
+@given(st.lists(st.binary(max_size=40)), st.data())
+def test_what_is_cut_short_is_damaged(values: list[bytes], data: st.DataObject) -> None:
+    packed = pack_all(values)
+    for damaged in (packed[: data.draw(st.integers(0, len(packed) - 1))], packed + b"x"):
+        with pytest.raises(StoreCorruptError):
+            unpack_all(damaged)
+
+
+@pytest.mark.parametrize(
+    ("unpack", "damaged"),
+    [(unpack_numbers, bytes(7)), (unpack_items, bytes(ITEM + 1)), (unpack_alike, bytes(4)), (unpack_alike, b"")],
+)
+def test_damaged_columns(unpack: Callable[[bytes], object], damaged: bytes) -> None:
+    with pytest.raises(StoreCorruptError):
+        unpack(damaged)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
