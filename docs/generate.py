@@ -19,6 +19,8 @@ import click
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from connectors.interop.columns import COLUMNS, Column, choice, of_kind
+from connectors.kit.link_settings import LINKS
 from connectors.kit.settings import ConnectorSettings
 from hub.api.routes import openapi
 from hub.cli import valise
@@ -26,6 +28,7 @@ from hub.host.events import EVENTS, Event
 from hub.host.metrics import MEASURES
 from hub.protocol import errors
 from hub.protocol.errors import ValiseError
+from hub.protocol.vocabulary import MessageKind
 from hub.settings import HubSettings
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -50,6 +53,14 @@ A hub or connector with `admin_port` in its settings tells these at `/metrics`
 ([watch a hub](../how-to/watch-a-hub.md)), beside `process_...` and `python_...` of the process.
 Labels are bounded and never name a message."""
 METRICS: Final = tuple(MEASURES.values())
+
+
+COLUMNS_INTRODUCTION: Final = """\
+Files for the drop folder ([connect a system](../how-to/connect-a-system.md)) and the templates
+([fill in a template](../how-to/fill-in-a-template.md)) have these columns, in any order. Those in bold must be filled
+in. `#` stands for nothing or a number from 2 to 9: `goods hs`, `goods 2 hs`. Small and capital letters, `_` and `-` are
+all the same. Parts that no column has (travel, biometrics, transfers, attachments) are written as JSON drafts
+([08-content](../protocol/08-content.md) section 10)."""
 
 
 # --- errors --------------------------------------------------------------------------------------------------------
@@ -94,7 +105,13 @@ def settings_page() -> str:
         WRITTEN,
         SETTINGS_INTRODUCTION,
     ]
-    for title, model in (("Hub (`hub.toml`)", HubSettings), ("Connector (`agency.toml`)", ConnectorSettings)):
+    tables = [(f"Connector, table `[{name}]`", model) for name, model in LINKS.items()]
+    programs: list[tuple[str, type[BaseModel]]] = [
+        ("Hub (`hub.toml`)", HubSettings),
+        ("Connector (`agency.toml`)", ConnectorSettings),
+        *tables,
+    ]
+    for title, model in programs:
         lines += [f"## {title}", _prose(model), _table(_setting_rows(model))]
     return _page(lines)
 
@@ -115,6 +132,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
     """Return what a JSON schema takes, in words."""
     if "anyOf" in schema:
         return " or ".join(_kind(one) for one in schema["anyOf"] if one.get("type") != "null")
+    if "$ref" in schema or schema.get("type") == "object":
+        return "table"
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
     kind = {"integer": "whole number", "boolean": "`true` or `false`", "string": "text", "array": "list"}
@@ -122,6 +141,34 @@ def _kind(schema: Mapping[str, Any]) -> str:
     if "minimum" in schema and "maximum" in schema:
         words += f", {schema['minimum']} to {schema['maximum']}"
     return words
+
+
+# --- columns -------------------------------------------------------------------------------------------------------
+
+
+def columns_page() -> str:
+    """Return `columns.md`: every column of a drop file, and every code that one takes."""
+    lines = ["# Columns", WRITTEN, COLUMNS_INTRODUCTION]
+    for kind in MessageKind:
+        lines += [f"## {kind.value}", _table(_column_rows(kind))]
+    lists = {one.codes_name: one for one in COLUMNS if one.codes}
+    lines.append("## Codes")
+    lines.append(_table(_code_rows(lists)))
+    return _page(lines)
+
+
+def _column_rows(kind: MessageKind) -> Iterator[tuple[str, ...]]:
+    yield "Column", "Holds", "Meaning", "Other names", "Place in a draft"
+    for one in of_kind(kind):
+        name = f"**{one.name}**" if one.required else one.name
+        place = one.path.removeprefix("compartments.")
+        yield name, one.form.value, one.meaning, ", ".join(one.aliases), f"`{place}`" if place else ""
+
+
+def _code_rows(lists: Mapping[str, Column]) -> Iterator[tuple[str, ...]]:
+    yield "Columns with these", "Codes; words beside one are taken as well"
+    for name, column in lists.items():
+        yield name, ", ".join(choice(code, label) for code, label in column.codes.items())
 
 
 # --- commands ------------------------------------------------------------------------------------------------------
@@ -215,6 +262,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
         "docs/protocol/10-errors.md": errors_page,
         "docs/reference/openapi.json": openapi_page,
         "docs/reference/settings.md": settings_page,
+        "docs/reference/columns.md": columns_page,
         "docs/reference/commands.md": commands_page,
         "docs/reference/events.md": events_page,
         "docs/reference/metrics.md": metrics_page,

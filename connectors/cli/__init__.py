@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "show": ("connectors.cli.show:show_message", "Read a message."),
         "status": ("connectors.cli.status:status", "Show on one screen whether an agency's exchange works."),
         "subscribe": ("connectors.cli.subscribe:subscribe", "Ask to be offered messages by kind, operation or topic."),
+        "template": ("connectors.cli.template:template", "Write a workbook in which officers fill in messages."),
         "warn": ("connectors.cli.send:warn", "Send warnings."),
     }
 )

@@ -5,9 +5,11 @@ Each line of their log names the agency, an event and message digests, never con
 """
 
 import asyncio
+import contextlib
 import logging
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -16,9 +18,11 @@ import click
 
 from connectors.cli.unlock import open_agency
 from connectors.customs.adapter import answer_as_customs
+from connectors.interop.ledger import stop_noting
 from connectors.interpol.adapter import answer_as_bureau
+from connectors.kit.agency import Agency
 from connectors.kit.metrics import told
-from connectors.kit.runner import OnMessage, Runner
+from connectors.kit.runner import Loop, OnMessage, Runner
 from connectors.kit.upkeep import keep_keys
 from connectors.police.adapter import answer_as_police
 from hub.host.events import ADMIN_LISTENING, CONNECTOR_RUNS, CONNECTOR_STOPPED, PROGRAM, write_events
@@ -77,14 +81,33 @@ async def _run_one(folder: Path, all_open: asyncio.Barrier) -> None:
         _LOG.info(CONNECTOR_RUNS, agency.settings.adapter)
         upkeep = asyncio.create_task(keep_keys(agency.connector))
         try:
-            runner = Runner(agency, ADAPTERS[agency.settings.adapter])
-            async with told(agency, runner.successes) as url:
-                if url is not None:
-                    _LOG.info(ADMIN_LISTENING, url)
-                await runner.run()
+            async with _links_of(agency) as links:
+                runner = Runner(agency, ADAPTERS[agency.settings.adapter], beside=links)
+                async with told(agency, runner.successes) as url:
+                    if url is not None:
+                        _LOG.info(ADMIN_LISTENING, url)
+                    await runner.run()
         finally:
             upkeep.cancel()
             _LOG.info(CONNECTOR_STOPPED)
+
+
+@contextlib.asynccontextmanager
+async def _links_of(agency: Agency) -> AsyncIterator[Sequence[Loop]]:
+    """Yield the loops for the agency's own systems; their libraries are an extra that only those need who link some."""
+    settings = agency.settings
+    if settings.drop is None and settings.webhook is None and settings.mail is None:
+        await stop_noting(settings.store)
+        yield ()
+        return
+    try:
+        links = import_module("connectors.interop.links")
+    except ModuleNotFoundError as error:
+        raise SetupError(
+            f"[drop], [webhook] and [mail] need more parts: pip install 'valise[interop]' ({error})"
+        ) from error
+    async with links.links_of(agency) as loops:
+        yield loops
 
 
 async def _announce(all_open: asyncio.Barrier, folders: Sequence[Path], ready_file: Path | None) -> None:

@@ -36,6 +36,15 @@ class Reply:
 OnMessage = Callable[[Agency, OpenedMessage], Awaitable[Sequence[Reply]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A trip that is made again and again beside the agency's own, so many seconds after it ended well."""
+
+    name: str
+    trip: Callable[[], Awaitable[None]]
+    seconds: float
+
+
 class Runner:
     """The loops of one agency.
 
@@ -46,8 +55,9 @@ class Runner:
         successes: when each loop last made its trip, in Unix seconds.
     """
 
-    def __init__(self, agency: Agency, on_message: OnMessage | None = None) -> None:
-        """Take an open agency and its adapter's hook."""
+    def __init__(self, agency: Agency, on_message: OnMessage | None = None, *, beside: Sequence[Loop] = ()) -> None:
+        """Take an open agency, its adapter's hook, and the loops that run beside the agency's own."""
+        self._beside: Final = beside
         self._agency: Final = agency
         self._on_message: Final = on_message
         self._stop: Final = asyncio.Event()
@@ -64,6 +74,7 @@ class Runner:
             asyncio.create_task(self._forever("receive", self._receive, 0.0)),
             asyncio.create_task(self._forever("send", self._send, _LOOK)),
             asyncio.create_task(self._forever("refresh", self._refresh, settings.refresh_seconds)),
+            *(asyncio.create_task(self._forever(one.name, one.trip, one.seconds)) for one in self._beside),
         ]
         stopped = asyncio.create_task(self._stop.wait())
         try:

@@ -100,10 +100,12 @@ def compose(
     verb: Verb = Verb.ALERT,
     answers: Reference | None = None,
     replaces: Reference | None = None,
+    identifier: str | None = None,
 ) -> tuple[Outgoing, list[bytes]]:
     """Return a draft with its addressees and references, ready to be handed over, and the compartments' bytes.
 
-    An answer or update stays in its thread and operation, and its marks are at least as strict as its source's.
+    An answer or update stays in its thread and operation, and its marks are at least as strict as its source's. With an
+    `identifier` that the caller made from what it hands over, the same is handed over once however often it comes.
 
     Raises:
         SetupError: it is meant in earnest and the connector is set up for exercises.
@@ -129,7 +131,7 @@ def compose(
         op=sources[0].manifest.op if sources else draft.operation,
         labels=tuple(label for label, _, _ in body),
     )
-    jti = fresh_id(connector.clock())
+    jti = identifier or fresh_id(connector.clock())
     outgoing = Outgoing(
         jti=jti,
         thread=sources[0].manifest.thread if sources else jti,

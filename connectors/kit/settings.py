@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from connectors.kit.link_settings import LOOPBACK, DropSettings, MailSettings, WebhookSettings
 from hub.host.files import read_private
 from hub.host.settings import read_toml
 from hub.protocol.errors import SetupError
@@ -21,7 +22,6 @@ Adapter = Literal["customs", "police", "interpol", "none"]
 SETTINGS_FILE: Final = "agency.toml"
 PASSPHRASE_VARIABLE: Final = "VALISE_PASSPHRASE"  # noqa: S105 - where it is, not what it is
 PIN_VARIABLE: Final = "VALISE_PIN"
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _MAX_PASSPHRASE: Final = 4_096  # bytes
 
 
@@ -93,13 +93,17 @@ class ConnectorSettings(BaseModel):
         Field(ge=0, le=64, description="Processes that seal to more than 32 addressees; 0 seals in the connector."),
     ] = 0
 
+    drop: Annotated[DropSettings | None, Field(description="The drop folder; see `[drop]`.")] = None
+    webhook: Annotated[WebhookSettings | None, Field(description="The webhook; see `[webhook]`.")] = None
+    mail: Annotated[MailSettings | None, Field(description="The notice by mail; see `[mail]`.")] = None
+
     @field_validator("hub_url")
     @classmethod
     def _is_safe(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("not an http(s) address")
-        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
             raise ValueError("http is for a hub on this machine only; use https")
         return url.rstrip("/")
 

@@ -68,6 +68,11 @@ OPENED: Final = Event("message-opened", "opened %s", ("mh",))
 NOT_HANDLED: Final = Event("message-not-handled", "not handled %s: %s", ("mh", "code"))
 MESSAGE_REFUSED: Final = Event("message-refused", "refused %s: %s", ("id", "code"))
 MESSAGE_ACCEPTED: Final = Event("message-accepted", "accepted %s", ("mh",))
+FILE_TAKEN: Final = Event("file-taken", "a dropped file is %s; its report has %s lines", ("state", "lines"))
+FILE_WRITTEN: Final = Event("file-written", "wrote %s to the drop folder", ("mh",))
+EVENT_POSTED: Final = Event("event-posted", "posted an event about %s", ("mh",))
+EVENT_NOT_POSTED: Final = Event("event-not-posted", "an event about %s was not taken: %s", ("mh", "code"))
+NOTICE_MAILED: Final = Event("notice-mailed", "mailed that %s messages wait", ("count",))
 
 EVENTS: Final[Mapping[str, Event]] = MappingProxyType(
     {one.name: one for one in tuple(globals().values()) if isinstance(one, Event)}

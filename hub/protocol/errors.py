@@ -16,6 +16,7 @@ content. Implements `docs/protocol/10-errors.md`.
       KeystoreError      keystore/...    keys at rest
       ExchangeError      exchange/...    a hub's answer to a request
       StoreError         store/...       what is kept on disk
+      InteropError       interop/...     files, webhook and mail of the agency's own systems
       SetupError         setup/...       settings, files and folders of a program
 
 `code` and `sentence` are constants of the class, so that nothing of a message can leak through them. `detail` is for
@@ -852,6 +853,31 @@ class RolledBackError(StoreError):
         "The store was restored from a backup: partners may hold promises that it does not know. Read "
         "docs/how-to/back-up-and-restore.md before starting with --accept-rollback."
     )
+
+
+class InteropError(ValiseError):
+    """The agency's own systems: what comes from them, and what they are told."""
+
+
+class TableError(InteropError):
+    """A file as a whole cannot be read as rows; nothing of it was sent. A row's own fault is a `ContentError`."""
+
+    code = "interop/bad-table"
+    sentence = "The file cannot be read as rows; the next line says where and what to do. Nothing of it was sent."
+
+
+class WebhookError(InteropError):
+    """The national system did not take an event; it is posted again later, in the order of its thread."""
+
+    code = "interop/webhook"
+    sentence = "The webhook did not take an event; it is posted again later. Check the address and what listens there."
+
+
+class MailError(InteropError):
+    """The mail server did not take a notice; it is tried again later."""
+
+    code = "interop/mail"
+    sentence = "The mail server did not take the notice; it is tried again later. Check [mail] in agency.toml."
 
 
 class SetupError(ValiseError):

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from connectors.kit.link_settings import LINKS
 from connectors.kit.settings import ConnectorSettings, read_passphrase, read_settings
 from hub.protocol.errors import SetupError
 
@@ -29,7 +31,16 @@ def test_defaults_are_safe_and_paths_absolute(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_described() -> None:
-    assert all(field.description for field in ConnectorSettings.model_fields.values())
+    shapes: tuple[type[BaseModel], ...] = (ConnectorSettings, *LINKS.values())
+    for shape in shapes:
+        assert all(field.description for field in shape.model_fields.values()), shape
+
+
+def test_paths_in_tables_are_absolute_as_well(tmp_path: Path) -> None:
+    settings = read_settings(_folder(tmp_path, GOOD + "[drop]\nfolder = 'files'\ndefaults = { tlp = 'RED' }"))
+    assert settings.drop is not None
+    assert settings.drop.folder == tmp_path / "files"
+    assert settings.webhook is None
 
 
 @pytest.mark.parametrize(
@@ -39,6 +50,10 @@ def test_every_setting_is_described() -> None:
         ("poll_seconds = 31", "poll_seconds"),
         ("mode = 'earnest'", "mode"),
         ("partner = ", "agency.toml"),
+        ("[drop]\nfoldr = 'x'", "'drop.foldr'; did you mean 'folder'?"),
+        ("[drop]\nfolder = 'x'\ntime_zone = 'Europe/Pari'", "no time zone is called 'Europe/Pari'"),
+        ("[webhook]\nurl = 'http://host.example/'\nsecret_file = 's'", "http is for this machine only"),
+        ("[mail]\nhost = 'mail.example'", "mail.sender"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path: Path, line: str, told: str) -> None:
