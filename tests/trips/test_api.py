@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
+from connectors.kit.client import HubClient
 from hub.api.quotas import Limits
 from hub.api.routes import ENDPOINTS, openapi
 from hub.broker.ports import MailMark
-from hub.protocol.errors import NotFoundError, OverQuotaError, UnauthenticatedError
+from hub.protocol.errors import ClockError, NotFoundError, OverQuotaError, UnauthenticatedError
 from hub.protocol.operation import sign_operation
 from hub.protocol.strictjson import parse_json
-from tests.support.exchange import operation, signer_of
+from tests.support.exchange import FEDERATION, HUB, NOW, operation, signer_of
 from tests.support.line import MAILBOX, MESSAGES, Hub, Line, mh_of, running_hub, script_policy
 
 
@@ -118,6 +119,33 @@ async def test_pages_of_operations_go_by_name(stack: AsyncExitStack, tmp_path: P
         found.append(page)
         await open_one(f"op-a{len(found)}")
     assert found == [[signed["op-a"], signed["op-b"]], [signed["op-c"], signed["op-d"]], [signed["op-e"]]]
+
+
+# --- the clock -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(-90, "90 s behind"), (3_600, "3600 s ahead")])
+async def test_a_wrong_clock_is_told_by_how_much(
+    stack: AsyncExitStack, tmp_path: Path, seconds: int, told: str
+) -> None:
+    hub = await start(stack, tmp_path)
+    now = NOW + seconds
+    client = HubClient(
+        hub.url,
+        federation=FEDERATION,
+        partner="fr-customs",
+        hub=HUB,
+        signer=lambda: signer_of("fr-customs"),
+        clock=lambda: now,
+    )
+    async with client:
+        with pytest.raises(ClockError, match=told):
+            await client.sent()
+        now = NOW
+        assert (await client.sent()).messages == (), "nothing but the clock was wrong"
+        now = NOW + seconds
+        with pytest.raises(ClockError, match=told):
+            await client.sent()
 
 
 # --- quotas ----------------------------------------------------------------------------------------------------------

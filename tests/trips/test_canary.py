@@ -31,7 +31,7 @@ from hub.doctor import examine_hub
 from hub.host.events import EventLine
 from hub.host.findings import as_text
 from hub.protocol.content import parse_draft
-from hub.protocol.encoding import encode_b64url
+from hub.protocol.encoding import encode_b64url, lp
 from hub.protocol.errors import ContentError, NotFoundError
 from hub.protocol.session import SessionKey, make_assertion
 from hub.protocol.strictjson import write_json
@@ -44,6 +44,7 @@ from tests.support.office import FEDERATION, PASSPHRASE
 
 CANARY: Final = "QUILLFEATHER"
 ORIGINATOR: Final = "fr-customs"
+BATCHES: Final = ("/v1/messages/batch", "/v1/receipts/batch")
 READERS: Final = ("de-customs", "de-police", "int-bureau", "rilo-we")
 MONEY: Final = {"amount": "5", "currency": "EUR"}
 PERSON: Final = {"role": "courier", "reason": CANARY, "surname": CANARY}
@@ -304,6 +305,13 @@ def _wrong() -> Iterator[tuple[str, str, bytes]]:
         yield "POST", path, CANARY.encode()
         yield "POST", path, len(named).to_bytes(4, "big") + named
         yield "POST", path, f"{encode_b64url(named)}.{encode_b64url(named)}.{CANARY}".encode()
+    for path in BATCHES:
+        yield "POST", path, named
+    yield "POST", "/v1/uploads", named
+    yield "PATCH", f"/v1/uploads/{CANARY}?offset={CANARY}", named
+    yield "POST", f"/v1/uploads/{CANARY}/submit", b""
+    yield "GET", f"/v1/mailbox/stream?after={CANARY}", b""
+    yield "GET", f"/v1/mailbox?after={CANARY}", b""
     yield "PUT", "/v1/subscription", named
 
 
@@ -341,6 +349,9 @@ async def test_no_error_repeats_what_was_wrong(
             status, answer = await ask(method, path, body, token)
             assert 400 <= status < 500, (method, path, status)
             bodies.append(answer)
+        for path in BATCHES:  # what is wrong with one part is named in an answer that is none of a refusal
+            bodies.append((await ask("POST", path, lp(CANARY.encode(), b"{}"), token))[1])
+            assert bodies[-1].count(b'"problem"') == 2
         bodies.append((await ask("GET", "/v1/mailbox", b"", CANARY))[1])
         with pytest.raises(NotFoundError):
             await agency.matrix(CANARY)

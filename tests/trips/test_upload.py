@@ -179,7 +179,12 @@ async def test_the_client_goes_on_where_the_line_broke(hub: Hub, monkeypatch: py
     frame = large(hub)
     path, chunks = f"{UPLOADS}/{digest_of(frame)}", -(-len(frame) // 10_000)
     brittle = BrittleClient(
-        hub.url, federation=FEDERATION, partner="fr-customs", hub=HUB, signer=signer_of("fr-customs"), clock=lambda: NOW
+        hub.url,
+        federation=FEDERATION,
+        partner="fr-customs",
+        hub=HUB,
+        signer=lambda: signer_of("fr-customs"),
+        clock=lambda: NOW,
     )
     async with brittle as client:
         for where in (client.break_before, client.break_after):
