@@ -23,6 +23,7 @@ _STEPS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "restore": ("connectors.cli.keep:restore", "Use such a copy."),
         "keys": ("connectors.cli.keys:keys", "Show an agency's keys, and when they end."),
         "rotate": ("connectors.cli.keys:rotate", "Make new keys and the request to enrol them."),
+        "signed-by": ("connectors.cli.signed_by:signed_by", "Tell what a key signed since a time, and who opened it."),
         "run": ("connectors.cli.run:run", "Run agencies until told to stop."),
     }
 )

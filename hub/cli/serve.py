@@ -20,6 +20,7 @@ from hub.cli import keep
 from hub.cli.keys import log_keys, no_directory, rotate
 from hub.cli.output import json_option, show
 from hub.cli.passphrases import passphrase_for
+from hub.cli.signed_by import signed_by
 from hub.host.events import PROGRAM, ROLLBACK_ACCEPTED, write_events
 from hub.host.keystore import Keystore, write_keystore
 from hub.host.live_keys import LiveKeys
@@ -41,7 +42,7 @@ def hub() -> None:
     """Run a hub."""
 
 
-for _command in (keep.fsck, keep.backup, keep.restore, rotate):
+for _command in (keep.fsck, keep.backup, keep.restore, rotate, signed_by):
     hub.add_command(_command)
 
 

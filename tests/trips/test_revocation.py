@@ -141,6 +141,33 @@ async def test_an_addressee_refuses_what_came_in_after_the_theft(
     assert (entry.state, entry.code) == ("refused", "signature/key-revoked")
 
 
+async def test_the_record_tells_what_a_stolen_key_signed_and_who_opened_it(
+    exercise: Exercise, french: Agency, german: Agency
+) -> None:
+    """A forged message is on the hub's record and not in the agency's outbox; receipts are told as well."""
+    before = str(int(time.time()) - 60)
+    sent = await french.send(warning_draft(operation=OPERATION), to=["de-customs"])
+    await german.receive_once()
+    await french.receive_once()
+    forged = await sealed(french)
+    await french.connector.client.submit(forged)
+    hub = await called("hub", "signed-by", exercise.hub, KID, "--since", before)
+    assert hub["messages"][0]["mh"] == sent.mh
+    assert [[copy["state"] for copy in one["copies"]] for one in hub["messages"]] == [["opened"], ["waiting"]]
+    assert hub["messages"][0]["copies"][0]["receipt_at"] >= int(before)
+    for kid in ("fr-customs#m1", "fr-customs#s2"):
+        again = await called("hub", "signed-by", exercise.hub, kid, "--since", before)
+        assert len(again["messages"]) == (2 if kid == "fr-customs#m1" else 0), "second signatures count as well"
+    own = await called("connector", "signed-by", exercise.agency("fr-customs"), KID, "--since", before)
+    assert [one["opened_by"] for one in own["messages"]] == [["de-customs"], []]
+    theirs = await called("connector", "signed-by", exercise.agency("de-customs"), KID, "--since", before)
+    assert [(one["mh"], one["opened_by"]) for one in theirs["messages"]] == [(sent.mh, ["de-customs"])]
+    receipts = await called("hub", "signed-by", exercise.hub, "de-customs#s1", "--since", before)
+    assert [(one["mh"], one["state"]) for one in receipts["receipts"]] == [(sent.mh, "opened")]
+    later = await called("hub", "signed-by", exercise.hub, KID, "--since", str(int(time.time()) + 60))
+    assert later["messages"] == []
+
+
 async def test_a_revoked_key_vouches_for_nothing(exercise: Exercise, french: Agency) -> None:
     office = exercise.folder / "office"
     made = await called("connector", "rotate", exercise.agency("fr-customs"), "--use", "sign")

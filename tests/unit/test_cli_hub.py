@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import click
 import pytest
@@ -157,3 +158,58 @@ def test_every_command_has_json() -> None:
     assert len(found) > 20
     without = [one.command_path for one in found if "--json" not in [opt for p in one.command.params for opt in p.opts]]
     assert not without
+
+
+def test_roles_are_shown_get_new_keys_and_another_country(office: Path) -> None:
+    before = {one["role"]: one for one in _rows(office)}
+    assert {one: (before[one]["keys"], before[one]["threshold"]) for one in ("root", "policies", "timestamp")} == {
+        "root": (3, 2),
+        "policies": (2, 2),
+        "timestamp": (1, 1),
+    }
+    assert before["timestamp"]["days"] == 6
+    assert _json("exchange", "add-country", office, "ES") == {"country": "ES"}
+    assert isinstance(_run("exchange", "add-country", office, "ES").exception, errors.EnrolmentError)
+    anchor = (office / "public" / "metadata" / "1.root.json").read_bytes()
+    for role in ("root", "national-es"):
+        told = _json("exchange", "rotate-role", office, role)
+        assert (told["role"], told["keys"]) == (role, before.get(role, {"keys": 1})["keys"])
+    assert (office / "public" / "metadata" / "2.root.json").exists()
+    assert (office / "public" / "metadata" / "1.root.json").read_bytes() == anchor
+    assert {one["role"] for one in _rows(office)} == {*before, "national-es"}
+    assert isinstance(_run("exchange", "rotate-role", office, "national-de").exception, errors.EnrolmentError)
+
+
+def _rows(office: Path) -> list[dict[str, Any]]:
+    return cast("list[dict[str, Any]]", _json("exchange", "status", office)["roles"])
+
+
+def test_a_hubs_keys_are_shown_and_rotated(office: Path, tmp_path: Path) -> None:
+    hub = _enrol_hub(office, tmp_path)
+    shown = _json("keys", hub)
+    keys = cast("list[dict[str, Any]]", shown["keys"])
+    assert {(key["kid"], key["status"], key["place"]) for key in keys} == {
+        ("int-hub#s1", "enrolled", "keystore"),
+        ("int-hub#e1", "enrolled", "keystore"),
+    }
+    ends = cast("list[dict[str, Any]]", shown["ends"])
+    assert {one["what"] for one in ends} == {"sign", "open", "log", "log2", "directory"}
+    assert shown["expiring"] == []
+    made = _json("hub", "rotate", hub, "--use", "log")
+    assert made["made"] == ["int-hub#l2", "int-hub#n2"]
+    assert _json("partner", "renew", office, hub / "int-hub.request") == {"renewed": ["int-hub"]}
+    log_keys = _json("partner", "show", office, "int-hub")["log_keys"]
+    assert isinstance(log_keys, list)
+    assert len(log_keys) == 4
+    text = _run("keys", hub).stdout
+    assert "int-hub#s1" in text
+    assert "enrolled" in text
+
+
+def test_a_time_is_unix_seconds_or_has_an_offset(office: Path, tmp_path: Path) -> None:
+    _enrol_hub(office, tmp_path)
+    told = _json("partner", "compromised", office, "int-hub#s1", "--since", "2026-01-15T08:00:00+00:00")
+    assert (told["revoked"], told["since"]) == (["int-hub#s1"], 1_768_464_000)
+    for wrong in ("2026-01-15T08:00:00", "yesterday", "4000000000"):
+        assert _run("partner", "compromised", office, "int-hub#s1", "--since", wrong).exit_code == 2, wrong
+    assert _run("partner", "revoke", office, "int-hub").exit_code == 2, "a whole partner only by `compromised`"
