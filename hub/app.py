@@ -10,15 +10,16 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from hub.api.listen import Door, listening, server_tls
 from hub.api.quotas import Limits
 from hub.api.routes import make_app
-from hub.broker.exchange import Exchange
+from hub.broker.exchange import Apart, Exchange
 from hub.broker.notary import Notary
 from hub.host.events import LISTENING
 from hub.host.upkeep import keep_looking
@@ -34,6 +35,7 @@ from hub.store.spool import FileSpool
 from hub.store.sqlite import SqliteStore
 from hub.watch import Watched, watch
 
+_T = TypeVar("_T")
 _LOG: Final = logging.getLogger("valise.hub")
 _STANDSTILL: Final = 120.0  # seconds; an answer takes 60 at the most (`connectors/kit/client.py`)
 
@@ -123,6 +125,7 @@ async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
             policies=keeper.policies,
             clock=now,
             catch_up=keeper.catch_up,
+            apart=stack.enter_context(_one_thread()),
         )
         notary = Notary(store, keys.keyring, federation=settings.federation, clock=now)
         end = end_of_certificate(_read(settings.tls_certificate)) if settings.tls_certificate else None
@@ -134,6 +137,17 @@ async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
         stack.callback(upkeep.cancel)
         _LOG.info(LISTENING, settings.hub, url)
         yield RunningHub(url, exchange)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[Apart]:
+    """Yield a thread that checks and decides: requests are answered meanwhile, and verdicts are made one at a time."""
+    with ThreadPoolExecutor(1, "apart") as pool:
+
+        async def apart(work: Callable[[], _T], /) -> _T:
+            return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+        yield apart
 
 
 def _bind(settings: HubSettings) -> socket.socket:

@@ -4,6 +4,8 @@ Not for: the audience tree of a sealed message (`hub/protocol/audience.py`). Imp
 section 5; user's view in `docs/trips/audience.md`.
 """
 
+from functools import partial
+
 from hub.broker.exchange import Exchange
 from hub.broker.operations import operation_of
 from hub.broker.references import check_received
@@ -29,11 +31,14 @@ async def resolve_audience(exchange: Exchange, originator: str, question: Audien
     outline = question.outline
     operation = await operation_of(exchange, originator, outline.op)
     candidates = await _candidates(exchange, originator, question, operation)
-    verdicts = decide(
-        policies,
-        message_facts(outline, originator, operation, now),
-        compartment_facts(outline.labels),
-        [addressee_facts(partner, via, operation, directory) for partner, via in candidates.items()],
+    verdicts = await exchange.apart(
+        partial(
+            decide,
+            policies,
+            message_facts(outline, originator, operation, now),
+            compartment_facts(outline.labels),
+            [addressee_facts(partner, via, operation, directory) for partner, via in candidates.items()],
+        )
     )
     rows = [
         _row(verdict, via, has_key=_has_key(directory, verdict.to, now))

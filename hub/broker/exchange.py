@@ -5,10 +5,25 @@ Not for: making any of it (`hub/app.py`). Implements `docs/protocol/00-overview.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from hub.broker.ports import Store
 from hub.policy.sets import PolicySet
 from hub.protocol.directory import Directory
+
+_T = TypeVar("_T")
+
+
+class Apart(Protocol):
+    """Does work that takes the processor, one piece at a time and in order, while other requests go on."""
+
+    async def __call__(self, work: Callable[[], _T], /) -> _T:
+        """Return what `work` returns; raise what it raises."""
+
+
+async def at_once(work: Callable[[], _T], /) -> _T:
+    """Do work where it is asked for, while nothing else goes on."""
+    return work()
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +32,8 @@ class Exchange:
 
     `directory`, `policies` and `clock` (Unix seconds) are asked anew by every trip, so that a change takes effect
     between two messages. `catch_up` is awaited before a request is believed: afterwards they are as new as what is
-    published. It never raises; None where beliefs only change when the program says so.
+    published. It never raises; None where beliefs only change when the program says so. `apart` is where signatures are
+    checked and policy decides.
     """
 
     hub: str
@@ -27,3 +43,4 @@ class Exchange:
     policies: Callable[[], PolicySet]
     clock: Callable[[], int]
     catch_up: Callable[[], Awaitable[None]] | None = None
+    apart: Apart = at_once

@@ -4,7 +4,7 @@ Not for: handing copies out (`collect.py`). Implements `docs/protocol/04-stateme
 `docs/trips/submit.md`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 
 from hub.broker.exchange import Exchange
@@ -62,7 +62,7 @@ async def submit_many(exchange: Exchange, originator: str, frames: Sequence[byte
     envelopes: dict[int, VerifiedEnvelope] = {}
     for place, frame in enumerate(frames):
         try:
-            envelopes[place] = _verify(exchange, originator, frame)
+            envelopes[place] = await exchange.apart(partial(_verify, exchange, originator, frame))
         except ValiseError as error:
             outcomes[place] = await _accept_of_same(exchange, originator, frame) or error
     jtis = [envelope.manifest.jti for envelope in envelopes.values()]
@@ -113,13 +113,15 @@ async def _commit(exchange: Exchange, ready: Mapping[int, Acceptance]) -> dict[i
 
 async def _decide(exchange: Exchange, envelope: VerifiedEnvelope) -> Acceptance:
     """Return what is to be recorded of a message, under the policy set that is in force at this moment."""
-    now, policies = exchange.clock(), exchange.policies()
     await check_references(exchange, envelope.manifest)
     operation = await operation_of(exchange, envelope.manifest.iss, envelope.manifest.op)
+    return await exchange.apart(partial(_decided, exchange, envelope, operation))
+
+
+def _decided(exchange: Exchange, envelope: VerifiedEnvelope, operation: Operation | None) -> Acceptance:
+    now, policies = exchange.clock(), exchange.policies()
     verdicts = decide_all(exchange, envelope, operation, policies, now)
-    decisions = [
-        _decision(exchange, envelope, verdict, part, pol=policies.digest, now=now) for verdict, part in verdicts
-    ]
+    decisions = _decisions(exchange, envelope, verdicts, pol=policies.digest, now=now)
     entries = tuple(
         DecisionEntry(decision.to, write_wire(decision), verdict.inputs, _explanation(verdict))
         for decision, (verdict, _) in zip(decisions, verdicts, strict=True)
@@ -171,29 +173,44 @@ def _accept(exchange: Exchange, envelope: VerifiedEnvelope, salt: str, now: int,
     return write_wire(accept)
 
 
-def _decision(
-    exchange: Exchange, envelope: VerifiedEnvelope, verdict: Verdict, part: AddressedPart, *, pol: str, now: int
-) -> Decision:
-    released = openable(part, verdict.released)
-    reasons = {one.cid: one.reason for one in verdict.withheld}
-    return Decision(
-        v=1,
-        s=fresh_salt(),
-        fed=exchange.federation,
-        hub=exchange.hub,
-        mh=envelope.mh,
-        iat=now,
-        to=part.leaf.to,
-        pol=pol,
-        rules=verdict.rules,
-        agr=verdict.agreement,
-        rel=released,
-        wh=withheld(envelope, released, reasons),
-        duties=verdict.duties,
-        inp=encode_b64url(sha256(verdict.inputs)),
-        prev=None,
-        sup=None,
-    )
+def _decisions(
+    exchange: Exchange,
+    envelope: VerifiedEnvelope,
+    verdicts: Sequence[tuple[Verdict, AddressedPart]],
+    *,
+    pol: str,
+    now: int,
+) -> list[Decision]:
+    """Return the decision on each addressee; equal verdicts share all but salt, addressee and inputs."""
+    alike: dict[Hashable, Decision] = {}
+    decisions = []
+    for verdict, part in verdicts:
+        released = openable(part, verdict.released)
+        key = (released, verdict.withheld, verdict.rules, verdict.duties, verdict.agreement)
+        first = alike.get(key)
+        own = {"s": fresh_salt(), "to": part.leaf.to, "inp": encode_b64url(sha256(verdict.inputs))}
+        if first is None:
+            reasons = {one.cid: one.reason for one in verdict.withheld}
+            first = alike[key] = Decision(
+                v=1,
+                fed=exchange.federation,
+                hub=exchange.hub,
+                mh=envelope.mh,
+                iat=now,
+                pol=pol,
+                rules=verdict.rules,
+                agr=verdict.agreement,
+                rel=released,
+                wh=withheld(envelope, released, reasons),
+                duties=verdict.duties,
+                prev=None,
+                sup=None,
+                **own,
+            )
+            decisions.append(first)
+        else:
+            decisions.append(first.model_copy(update=own))
+    return decisions
 
 
 def _release_all(

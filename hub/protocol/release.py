@@ -3,7 +3,7 @@
 Not for: making the decision (`hub/policy/`). Implements `docs/protocol/04-statements.md` section 4.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.protocol.envelope import write_part
@@ -27,9 +27,9 @@ class ReleasedCopy:
     part: bytes
 
 
-def openable(part: AddressedPart, permitted: Collection[str]) -> tuple[str, ...]:
+def openable(part: AddressedPart, permitted: Sequence[str]) -> tuple[str, ...]:
     """Return the compartments that policy permits and the originator made openable to this addressee, in order."""
-    return tuple(sorted(part.wraps.keys() & set(permitted), key=lambda cid: int(cid[1:])))
+    return tuple([cid for cid in permitted if cid in part.wraps])
 
 
 def withheld(
@@ -56,13 +56,13 @@ def release(envelope: VerifiedEnvelope, part: AddressedPart, decision: Decision)
         DecisionChainError: the decision is about another message or addressee, releases nothing, releases what was not
             wrapped, or does not account for every compartment.
     """
-    digests = {disclosure.descriptor.id: disclosure.digest for disclosure in envelope.disclosures}
     if decision.mh != envelope.mh or decision.to != part.leaf.to or not decision.rel:
         raise DecisionChainError("not this copy's decision")
     if envelope.part_of.get(decision.to) is not part or not set(decision.rel) <= part.wraps.keys():
         raise DecisionChainError("releases what was not wrapped")
-    accounted = [digests[cid] for cid in decision.rel] + [one.d for one in decision.wh]
-    if sorted(accounted) != sorted(digests.values()):
+    digest_of = envelope.digest_of
+    accounted = [digest_of[cid] for cid in decision.rel] + [one.d for one in decision.wh]
+    if sorted(accounted) != sorted(digest_of.values()):
         raise DecisionChainError("a compartment is unaccounted for, or twice")
     wraps = {cid: part.wraps[cid] for cid in decision.rel}
     return ReleasedCopy(

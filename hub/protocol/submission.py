@@ -59,7 +59,7 @@ class AddressedPart:
 class VerifiedEnvelope:
     """A submission in which every signature and digest was checked. Only `verify_submission` makes one.
 
-    `part_of` are the `parts` by addressee.
+    `part_of` are the `parts` by addressee, `digest_of` the disclosures' digests by compartment.
     """
 
     mh: str
@@ -71,6 +71,7 @@ class VerifiedEnvelope:
     blobs: tuple[bytes, ...]
     parts: tuple[AddressedPart, ...]
     part_of: Mapping[str, AddressedPart]
+    digest_of: Mapping[str, str]
 
 
 def verify_submission(
@@ -109,6 +110,7 @@ def verify_submission(
         blobs=submission.blobs,
         parts=parts,
         part_of={part.leaf.to: part for part in parts},
+        digest_of={disclosure.descriptor.id: disclosure.digest for disclosure in disclosures},
     )
 
 
