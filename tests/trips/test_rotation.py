@@ -12,17 +12,27 @@ from typing import Final
 import pytest
 
 from connectors.kit.agency import Agency
-from hub.app import RunningHub
+from hub.app import RunningHub, running_hub
+from hub.protocol.audience import parse_leaf
+from hub.protocol.encoding import decode_b64url
 from hub.protocol.envelope import SubmissionHead
-from hub.protocol.errors import MissingSignatureError, NotARenewalError, UntrustedDirectoryError
+from hub.protocol.errors import (
+    EnrolmentError,
+    MissingSignatureError,
+    NotARenewalError,
+    UnreachableError,
+    UntrustedDirectoryError,
+)
 from hub.protocol.jws import parse_jws
 from hub.protocol.manifest import MANIFEST_TYP, parse_manifest
 from hub.protocol.wire import parse_wire
+from hub.settings import HubSettings
 from hub.tlog.note import parse_key
 from tests.support.agency import warning_draft
 from tests.support.commands import called
 from tests.support.exercise import HUB, OPERATION, Exercise, open_exercise
-from tests.support.office import PASSPHRASE
+from tests.support.office import FEDERATION, PASSPHRASE
+from tests.support.tree import ROOT
 
 ROLES: Final = ("timestamp", "snapshot", "policies", "national-fr", "national-de", "exchange", "targets", "root")
 
@@ -62,12 +72,13 @@ class Load:
     def stop(self) -> None:
         self._going = False
 
-    async def keys_of(self, agency: Agency, mh: str) -> set[str]:
+    @staticmethod
+    async def keys_of(agency: Agency, mh: str) -> set[str]:
         """Return the keys that an own message was signed with and sealed to."""
         entry = await agency.connector.outbox.message(mh)
         head = parse_wire(SubmissionHead, entry.head or b"")
         jws = parse_manifest(head.m)[1]
-        keys = {jws.kid}
+        keys = {jws.kid, *(parse_leaf(decode_b64url(slot.l)).kid for slot in head.a if slot.k is not None)}
         if head.s2 is not None:
             keys.add(parse_jws(head.s2, typ=MANIFEST_TYP, payload_segment=jws.payload_segment).kid)
         return keys
@@ -134,6 +145,7 @@ async def test_every_kind_of_key_is_replaced_under_load_without_a_lost_message(
         for agency, mh in load.sent:
             used |= await load.keys_of(agency, mh)
         assert used >= {"fr-customs#s1", "fr-customs#s2", "fr-customs#m1", "fr-customs#m2", "de-customs#s1"}
+        assert used >= {f"{partner}#{key}" for partner in ("fr-customs", "de-customs") for key in ("e1", "e2")}
         record = french.connector.directory.partner(HUB)
         assert len([parse_key(text) for text in record.log_keys]) == 4, "the log's old keys and its new ones"
         checkpoint = await french.connector.log.look(french.connector.client, french.connector.directory)
@@ -142,22 +154,58 @@ async def test_every_kind_of_key_is_replaced_under_load_without_a_lost_message(
     assert hub.exchange.directory().partner("fr-customs").keys[-1].kid == "fr-customs#e3"
 
 
-async def test_a_second_signature_is_added_and_then_required(
-    exercise: Exercise, hub: RunningHub, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An agency that signed once signs twice from the moment on that its key is enrolled; then it must."""
-    office = exercise.folder / "office"
-    async with Agency.open(folders["fr-customs"]) as french, Agency.open(folders["de-customs"]) as german:
-        await open_exercise(french)
-        assert hub.exchange.directory().partner("fr-customs").require == ("Ed25519", "ML-DSA-65")
-        monkeypatch.setattr("connectors.kit.send.second_signer", lambda *_given, **_named: None)
-        with pytest.raises(MissingSignatureError):
-            await french.send(warning_draft(operation=OPERATION), to=["de-customs"])
-        monkeypatch.undo()
-        monkeypatch.setenv("VALISE_PASSPHRASE", PASSPHRASE)
-        sent = await french.send(warning_draft(operation=OPERATION), to=["de-customs"])
-        assert (await german.receive_once()).opened == (sent.mh,)
-        assert (await called("partner", "require", office, "fr-customs", "--second"))["require"] == [
-            "Ed25519",
-            "ML-DSA-65",
+async def test_an_agency_that_signs_once_signs_twice_and_then_must(tmp_path: Path) -> None:
+    """By the commands alone: founded, enrolled with Ed25519, a second key by rotation, and then required."""
+    office, folder = tmp_path / "office", tmp_path / HUB
+    countries = ("--country", "FR", "--country", "DE")
+    await called("exchange", "init", office, "--name", FEDERATION, *countries, "--light-keystores")
+    await called("exchange", "policies", office, ROOT / "policies")
+    shared = ("--exchange", FEDERATION, "--root", office / "root.json", "--light-keystores")
+    directory = ("--directory", office / "public", "--port", "0")
+    await called("hub", "init", folder, "--code", HUB, "--name", "Hub", *directory, *shared)
+    await called("partner", "challenge", office, folder / f"{HUB}.request")
+    await called("hub", "answer", folder, folder / f"{HUB}.challenge")
+    await called("partner", "enrol", office, folder / f"{HUB}.request")
+    async with running_hub(HubSettings.read(folder / "hub.toml")) as hub:
+        agencies = [tmp_path / code for code in ("fr-customs", "de-customs")]
+        line = ("--kind", "customs", "--hub", HUB, "--hub-url", hub.url)
+        requests = [
+            (await called("connector", "init", one, "--code", one.name, "--name", one.name, *line, *shared))["request"]
+            for one in agencies
         ]
+        await called("partner", "challenge", office, *requests)
+        await called("connector", "answer", *agencies)
+        await called("partner", "enrol", office, *requests)
+        async with Agency.open(agencies[0]) as french, Agency.open(agencies[1]) as german:
+            await open_exercise(french)
+            with pytest.raises(EnrolmentError, match="ML-DSA-65"):
+                await called("partner", "require", office, "fr-customs", "--second")
+            once = await held_back(french)
+            made = await called("connector", "rotate", agencies[0], "--use", "sign2")
+            assert made["made"] == ["fr-customs#m1"]
+            await called("partner", "renew", office, made["request"])
+            await french.connector.mirror.refresh()
+            sent = await french.send(warning_draft(operation=OPERATION), to=["de-customs"])
+            assert await Load.keys_of(french, sent.mh) >= {"fr-customs#s1", "fr-customs#m1"}, "before it must"
+            required = await called("partner", "require", office, "fr-customs", "--second")
+            assert required["require"] == ["Ed25519", "ML-DSA-65"]
+            with pytest.raises(MissingSignatureError):
+                await french.connector.client.submit(once)
+            after = await french.send(warning_draft(operation=OPERATION), to=["de-customs"])
+            assert (await german.receive_once()).opened == (sent.mh, after.mh)
+
+
+async def held_back(agency: Agency) -> bytes:
+    """Seal a message and return its bytes instead of uploading them."""
+    uploaded: list[bytes] = []
+    submit = agency.connector.client.submit
+
+    async def caught(frame: bytes) -> bytes:
+        uploaded.append(frame)
+        raise UnreachableError("held back")
+
+    agency.connector.client.submit = caught  # type: ignore[method-assign]
+    with pytest.raises(UnreachableError):
+        await agency.send(warning_draft(operation=OPERATION), to=["de-customs"])
+    agency.connector.client.submit = submit  # type: ignore[method-assign]
+    return uploaded[0]
