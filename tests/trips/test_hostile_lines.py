@@ -83,7 +83,8 @@ async def test_a_head_that_trickles_is_cut(stack: AsyncExitStack, tmp_path: Path
         number += 1
         raw.writer.write(f"X-{number}: y\r\n".encode())
         await asyncio.wait((ended,), timeout=SLOW / 10)
-    assert await ended == b"", "no answer for half a question"
+    (answer,) = await asyncio.gather(ended, return_exceptions=True)
+    assert answer == b"" or isinstance(answer, ConnectionResetError), "no answer for half a question"
     assert time.monotonic() - began < 20 * SLOW
 
 
