@@ -30,7 +30,7 @@ _WIDTHS: Final[Mapping[Form, int]] = MappingProxyType(
     {Form.TEXT: 28, Form.TEXTS: 26, Form.CODE: 22, Form.CODES: 30, Form.MOMENT: 20, Form.YES_NO: 12, Form.WHOLE: 12}
 )
 _WIDTH: Final = 20
-_PRINTED: Final = 14  # columns on a printed page
+_PRINTED: Final = 8  # columns on a printed page
 _MOST_PROMPT: Final = 250  # characters that a spreadsheet shows beside a cell
 _YES_NO: Final = '"yes,no"'
 EXAMPLE_NOTE: Final = "EXAMPLE - this row is not sent"
