@@ -5,6 +5,7 @@ Not for: where chunks are kept (`hub/store/spool.py`). User's view in `docs/trip
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -27,8 +28,8 @@ from hub.protocol.errors import (
 from hub.protocol.hazmat import sha256
 
 MAX_CHUNK: Final = 4 * 1024 * 1024  # bytes
-MAX_UPLOADS: Final = 8  # of one partner at once
-MAX_SPOOLED: Final = 4 * MAX_SUBMISSION  # bytes that all uploads of one partner may come to
+MAX_UPLOADS: Final = 8  # of one partner at once; finished ones make room
+MAX_SPOOLED: Final = 4 * MAX_SUBMISSION  # bytes that the unfinished uploads of one partner may come to
 LIFETIME: Final = 86_400  # seconds from the beginning of an upload
 _AGAIN: Final = (BusyError, StaleDirectoryError, StoreError, UnknownPolicySetError)  # the same may pass later
 
@@ -50,6 +51,9 @@ class Spool(Protocol):
 
     Every method raises `StoreError` when the disk fails; a chunk then counts as not received.
     """
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Return what only one can be in at a time, so that two that begin do not both take the room for one."""
 
     async def uploads(self, partner: str) -> Sequence[Upload]:
         """Return a partner's uploads."""
@@ -82,18 +86,31 @@ async def begin_upload(spool: Spool, partner: str, digest: str, *, size: int, no
 
     Raises:
         TooLargeError: no message is so large.
-        OverQuotaError: the partner has too many uploads, or too large ones, open.
+        OverQuotaError: the partner has too many uploads, or too large ones, that are not finished.
     """
     if size > MAX_SUBMISSION:
         raise TooLargeError("upload")
-    await spool.sweep(now=now)
-    known = await spool.uploads(partner)
-    for one in known:
-        if one.digest == digest and one.size == size:
-            return one
-    if len(known) >= MAX_UPLOADS or sum(one.size for one in known) + size > MAX_SPOOLED:
-        raise OverQuotaError("uploads", retry_after=max(1, min(one.expires for one in known) - now))
-    return await spool.begin(partner, digest, size=size, expires=now + LIFETIME)
+    async with spool.turn():
+        await spool.sweep(now=now)
+        known = await spool.uploads(partner)
+        for one in known:
+            if one.digest == digest and one.size == size:
+                return one
+        await _make_room(spool, known, size, now)
+        return await spool.begin(partner, digest, size=size, expires=now + LIFETIME)
+
+
+async def _make_room(spool: Spool, known: Sequence[Upload], size: int, now: int) -> None:
+    """Make room for one more: of those that are finished, the oldest are forgotten; what is begun stays.
+
+    Whoever asks for a forgotten accept again must upload again, and gets the same one.
+    """
+    begun = [one for one in known if one.accept is None]
+    if len(begun) >= MAX_UPLOADS or sum(one.size for one in begun) + size > MAX_SPOOLED:
+        raise OverQuotaError("uploads", retry_after=max(1, min(one.expires for one in begun) - now))
+    finished = sorted((one for one in known if one.accept is not None), key=lambda one: one.expires)
+    for one in finished[: max(0, len(known) + 1 - MAX_UPLOADS)]:
+        await spool.remove(one)
 
 
 async def find_upload(spool: Spool, partner: str, digest: str, *, now: int) -> Upload:

@@ -31,6 +31,11 @@ class FileSpool:
         """Take the folder; it is made when the first upload begins."""
         self._folder: Final = folder
         self._lock: Final = asyncio.Lock()
+        self._turn: Final = asyncio.Lock()
+
+    def turn(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """See `Spool.turn`."""
+        return self._turn
 
     async def uploads(self, partner: str) -> Sequence[Upload]:
         """See `Spool.uploads`."""
@@ -79,6 +84,8 @@ class FileSpool:
             handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE_FILE)
             with os.fdopen(handle, "wb") as file:
                 file.write(accept)
+                file.flush()
+                os.fsync(file.fileno())
             fresh.replace(self._file(upload).with_suffix(".done"))
             self._file(upload).unlink(missing_ok=True)
 

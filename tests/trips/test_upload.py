@@ -150,6 +150,28 @@ async def test_nobody_fills_the_disk(hub: Hub) -> None:
     assert (await begin(line, b"one more")).status == 201, "what expired makes room"
 
 
+async def test_uploads_that_begin_at_once_share_one_quota(hub: Hub) -> None:
+    line = await hub.line()
+    answers = await asyncio.gather(*(begin(line, bytes([number])) for number in range(MAX_UPLOADS + 4)))
+    assert sorted(answer.status for answer in answers) == [201] * MAX_UPLOADS + [429] * 4
+    other = await hub.line("de-customs")
+    again = await asyncio.gather(*(begin(other, b"the same") for _ in range(3)))
+    assert [received(answer) for answer in again] == [0, 0, 0]
+
+
+async def test_a_finished_upload_makes_room(hub: Hub, tmp_path: Path) -> None:
+    line = await hub.line()
+    accepts: dict[str, bytes] = {}
+    frames = [large(hub, seq) for seq in range(1, MAX_UPLOADS + 3)]
+    for frame in (*frames, frames[0]):
+        assert (await begin(line, frame)).status == 201
+        await append(line, frame, 0, len(frame))
+        answer = await line.ask("POST", f"{UPLOADS}/{digest_of(frame)}/submit")
+        assert accepts.setdefault(digest_of(frame), answer.body) == answer.body, "what was forgotten is found again"
+        assert answer.status == 201
+    assert len([file for file in (tmp_path / "spool").rglob("*") if file.is_file()]) == MAX_UPLOADS
+
+
 async def test_a_full_disk_keeps_no_half_chunk(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     line, frame = await hub.line(), large(hub)
     await begin(line, frame)
