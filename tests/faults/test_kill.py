@@ -8,17 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.faults.siege import ABSENT, MESSAGES, RECEIVER, besieged, settle_accounts
 
 ROUNDS: Final = 5
 SEED: Final = 20_270_306
 
 
+@pytest.mark.timeout(300)  # seconds; half a minute, and more on a machine that does other things
 async def test_nothing_is_lost_and_nothing_comes_twice(tmp_path: Path, did: Callable[[str], None]) -> None:
     async with besieged(tmp_path, SEED) as siege:
         for _ in range(ROUNDS):
             await siege.round()
-        await siege.settle()
+        await siege.settle(seconds=150)
     result = await settle_accounts(siege)
     did(f"kills {siege.kills} {dict(siege.done)}, redelivered {siege.redelivered}; {result}")
     assert result.problems == []

@@ -23,6 +23,7 @@ CUTS: Final = 20
 MESSAGES: Final = 160
 
 
+@pytest.mark.timeout(300)  # seconds; a quarter of a minute, and more on a machine that does other things
 async def test_a_hub_keeps_what_it_acknowledged(tmp_path: Path, did: Callable[[str], None]) -> None:
     events = record("hub", tmp_path, MESSAGES)
     assert Counter(event.what for event in events)["sync"] > MESSAGES // 8

@@ -221,6 +221,7 @@ def _read_interface(data: bytes) -> None:
     shape = SHAPES[(data[0] if data else 0) % len(SHAPES)]
     value = parse_wire(shape, data[1:])
     hold(parse_wire(shape, write_wire(value)) == value, f"{shape.__name__} is read otherwise than it is written")
+    hold(parse_wire(shape, write_json(parse_json(data[1:]))) == value, f"{shape.__name__} is read in two ways")
 
 
 def _interface() -> Sequence[bytes]:

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from tests.fuzz import messages, publications
+from tests.fuzz import lines, messages, publications
 from tests.fuzz.target import Target
 
 TARGETS: Final[Mapping[str, Target]] = MappingProxyType(
-    {target.name: target for target in (*messages.targets(), *publications.targets())}
+    {target.name: target for target in (*messages.targets(), *publications.targets(), *lines.targets())}
 )
