@@ -23,7 +23,7 @@ from hub.broker.exchange import Apart, Exchange
 from hub.broker.notary import Notary
 from hub.host.events import LISTENING
 from hub.host.upkeep import keep_looking
-from hub.keeping import Keeper
+from hub.keeping import Keeper, expire_for_ever
 from hub.keys import endings_of_hub, open_keys
 from hub.protocol.errors import SetupError
 from hub.protocol.hazmat import end_of_certificate
@@ -135,6 +135,8 @@ async def running_hub(settings: HubSettings) -> AsyncIterator[RunningHub]:
         stack.callback(fresh.cancel)
         upkeep = asyncio.create_task(keep_looking(keys, lambda: endings_of_hub(keys, keeper.expires, end), clock=now))
         stack.callback(upkeep.cancel)
+        expiring = asyncio.create_task(expire_for_ever(exchange, seconds=settings.expiry_seconds))
+        stack.callback(expiring.cancel)
         _LOG.info(LISTENING, settings.hub, url)
         yield RunningHub(url, exchange)
 

@@ -1,4 +1,4 @@
-"""Keep what the hub believes fresh: the directory and the policy set in force, read from the published folder.
+"""Keep the hub in order: directory and policy set fresh, read from the published folder; expired copies destroyed.
 
 What was believed before stays until something newer is believed, or until it expires: a folder that nobody signs anew
 stops the hub. Not for: believing (`hub/verify/trust.py`). Implements `docs/protocol/09-directory.md` section 5.
@@ -11,16 +11,38 @@ from pathlib import Path
 from typing import Final
 
 from hub.authority.files import PUBLIC, write_file
-from hub.host.events import DIRECTORY_REFUSED
+from hub.broker.exchange import Exchange
+from hub.broker.expire import expire
+from hub.host.events import COPIES_EXPIRED, DIRECTORY_REFUSED, EXPIRY_FAILED
 from hub.policy.sets import PolicySet
 from hub.protocol.directory import Directory
-from hub.protocol.errors import DirectoryError, PolicyError, SetupError, StaleDirectoryError, UnknownPolicySetError
+from hub.protocol.errors import (
+    DirectoryError,
+    PolicyError,
+    SetupError,
+    StaleDirectoryError,
+    StoreError,
+    UnknownPolicySetError,
+)
 from hub.protocol.wire import parse_wire, write_wire
 from hub.verify.published import load_published
 from hub.verify.repository import TIMESTAMP
 from hub.verify.trust import Seen, TrustedDirectory, refresh_directory
 
 _LOG: Final = logging.getLogger("valise.hub")
+
+
+async def expire_for_ever(exchange: Exchange, *, seconds: int) -> None:
+    """Destroy uncollected copies that have expired, at once and then every so many seconds."""
+    while True:
+        try:
+            destroyed = await expire(exchange)
+        except StoreError as error:
+            _LOG.warning(EXPIRY_FAILED, error.code)
+        else:
+            if destroyed:
+                _LOG.info(COPIES_EXPIRED, destroyed)
+        await asyncio.sleep(seconds)
 
 
 class Keeper:

@@ -78,6 +78,9 @@ class HubSettings(BaseModel):
     connections_per_address: Annotated[
         int, Field(ge=0, description="Lines that one address may hold; 0 behind a proxy, which counts them itself.")
     ] = 256
+    expiry_seconds: Annotated[
+        int, Field(ge=1, le=86_400, description="How often uncollected copies that expired are destroyed, in seconds.")
+    ] = 60
     requests_per_minute: Annotated[
         int, Field(ge=0, description="Requests that one partner may make in a minute; 0, here and below: no limit.")
     ] = 6_000

@@ -4,6 +4,7 @@ Not for: deciding what may be read; what did not come cannot be shown. User's pa
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,13 @@ import click
 from connectors.cli.output import json_option, local, show
 from connectors.cli.reasons import sentence
 from connectors.cli.unlock import FOLDER, open_agency
+from connectors.kit.acts import note_read
 from connectors.kit.agency import Agency
 from connectors.kit.numbers import whole_number
 from connectors.kit.reading import ReadCompartment, read_draft
+from connectors.kit.receive import send_receipts
 from hub.protocol.content import Attachment
-from hub.protocol.errors import NotFoundError
+from hub.protocol.errors import ExchangeError, NotFoundError
 from hub.protocol.manifest import Manifest, parse_manifest
 from hub.protocol.vocabulary import Status, Verb
 
@@ -45,7 +48,8 @@ class _Message:
 def show_message(*, folder: Path, mh: str, as_json: bool) -> None:
     """Read the message MH, which the agency in FOLDER received or sent.
 
-    It is verified and opened anew each time: its content lies nowhere in clear.
+    It is verified and opened anew each time: its content lies nowhere in clear. The first time, the originator gets a
+    signed word that it was read.
     """
     message = asyncio.run(_read(folder, mh))
     show(_value(message), "\n".join(_text(message)), as_json=as_json)
@@ -58,6 +62,9 @@ async def _read(folder: Path, mh: str) -> _Message:
             read = await agency.read(mh)
         except NotFoundError:
             return await _own(agency, mh)
+        if await note_read(agency.connector, mh):
+            with contextlib.suppress(ExchangeError):  # the hub is away: the receipt waits, and the officer reads on
+                await send_receipts(agency.connector)
         return _Message(mh, read.manifest, read.compartments, read.withheld, read.received_at)
 
 

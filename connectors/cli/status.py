@@ -87,7 +87,7 @@ def _store(store: Path, now: int) -> dict[str, Any]:
             ),
             "last_received_at": _one(db, "SELECT max(received_at) FROM inbox"),
             "last_receipt_at": _one(db, "SELECT max(signed_at) FROM receipts"),
-            "log_alarms": _one(db, "SELECT count(*) FROM alarms"),
+            "alarms": _one(db, "SELECT count(*) FROM alarms WHERE cleared_at IS NULL"),
         }
 
 
@@ -120,8 +120,8 @@ def _text(value: dict[str, Any]) -> str:
             ("received", local(value["last_received_at"]) if value["last_received_at"] else "nothing yet"),
             ("receipt", local(value["last_receipt_at"]) if value["last_receipt_at"] else "none yet"),
         ]
-        if value["log_alarms"]:
-            lines.append(("ALARM", f"the hub's log was rewritten ({value['log_alarms']}); stop sending"))
+        if value["alarms"]:
+            lines.append(("ALARM", f"{value['alarms']} raised; `valise alarms` shows them"))
     return "\n".join(f"{name:{_WIDE}}{text}" for name, text in lines)
 
 

@@ -30,6 +30,7 @@ from hub.protocol.hazmat import random_bytes
 from hub.protocol.interface import MatrixRow
 from hub.protocol.marks import Tlp
 from hub.protocol.strictjson import parse_json, write_json
+from hub.protocol.subscription import Criteria
 from hub.protocol.vocabulary import INTERNATIONAL
 
 EXCHANGE: Final = "exercise-lantern"
@@ -169,9 +170,10 @@ async def _open_operation(story: Play) -> None:
         f"[bold]{operation.title}[/]: {len(operation.members)} members, 28 days, an exercise - so no message"
     )
     story.stage.say("of it can look like a real one. The coordinator's signature says who is in it, not the hub.")
+    want = Criteria(kinds=(), operations=(EXCHANGE,), topics=(), countries=(), regions=(), priorities=())
     for office in ("rilo-we", "rilo-esa"):
         async with story.agency(office) as agency:
-            await agency.subscribe(operations=(EXCHANGE,))
+            await agency.subscribe(want=want)
     story.stage.say("rilo-we and rilo-esa subscribe to everything of it; policy still decides what reaches them.")
 
 

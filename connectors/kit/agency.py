@@ -23,9 +23,12 @@ from typing import Final, Self
 from pydantic import SecretStr
 
 from connectors.kit.agency_store import AgencyStore
+from connectors.kit.alarms import Alarms
 from connectors.kit.audience import Audience, resolve_audience
 from connectors.kit.client import HubClient
 from connectors.kit.connector import Connector, fresh_id, operations_of
+from connectors.kit.counters import Counters
+from connectors.kit.deadlines import Deadlines
 from connectors.kit.directory import HubMirror
 from connectors.kit.gather import report_of
 from connectors.kit.inbox import Inbox, InboxEntry
@@ -33,11 +36,12 @@ from connectors.kit.keys import open_keys
 from connectors.kit.log_watch import LogWatch
 from connectors.kit.matrix import matrix_of
 from connectors.kit.outbox import KeptReceipt, Outbox, OutboxEntry
+from connectors.kit.own_receipts import OwnReceipts
 from connectors.kit.reading import OpenedMessage, read_message
 from connectors.kit.receive import Received, receive_once
 from connectors.kit.report import Report
 from connectors.kit.send import Addressing, Sent, advance, compose, hand_over
-from connectors.kit.settings import ConnectorSettings, read_settings
+from connectors.kit.settings import ConnectorSettings, read_settings, terms_of
 from connectors.kit.threads import Reference, find_reference
 from connectors.kit.tls import client_tls
 from hub.host.events import NOT_REFRESHED
@@ -46,8 +50,8 @@ from hub.protocol.errors import DirectoryError, ExchangeError, PolicyError, Setu
 from hub.protocol.interface import DeliveryProof, MatrixRow
 from hub.protocol.keys import KeyHolder
 from hub.protocol.operation import CountingRules, Operation, sign_operation
-from hub.protocol.subscription import Subscription, sign_subscription, verify_subscription
-from hub.protocol.vocabulary import MessageKind, Verb
+from hub.protocol.subscription import Criteria, Subscription, sign_subscription, verify_subscription
+from hub.protocol.vocabulary import Verb
 
 _LOG: Final = logging.getLogger("valise.connector")
 _DAY: Final = 86_400  # seconds
@@ -104,8 +108,13 @@ class Agency:
                 mirror=mirror,
                 outbox=Outbox(store),
                 inbox=Inbox(store),
+                receipts=OwnReceipts(store),
+                alarms=Alarms(store),
+                deadlines=Deadlines(store),
+                counters=Counters(store),
                 log=LogWatch(store, hub=settings.hub),
                 clock=clock,
+                terms=terms_of(settings),
                 pool=pool,
             )
             yield cls(settings, connector)
@@ -258,12 +267,10 @@ class Agency:
     async def subscribe(
         self,
         *,
-        kinds: Sequence[MessageKind] = (),
-        operations: Sequence[str] = (),
-        topics: Sequence[str] = (),
+        want: Criteria,
         active: bool = True,
     ) -> Subscription:
-        """Subscribe to messages; an empty list means any. It replaces the earlier subscription.
+        """Subscribe to messages. It replaces the earlier subscription.
 
         Raises:
             ExchangeError: the hub cannot be asked, or refuses.
@@ -276,9 +283,7 @@ class Agency:
             jti=fresh_id(now),
             iat=now,
             active=active,
-            kinds=tuple(kinds),
-            operations=tuple(operations),
-            topics=tuple(topics),
+            want=want,
         )
         await self.connector.client.subscribe(
             await asyncio.to_thread(sign_subscription, subscription, self.connector.keyring.signer("sign", at=now))

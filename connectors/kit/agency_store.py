@@ -22,16 +22,16 @@ from hub.protocol.errors import (
     StoreVersionError,
 )
 
-VERSION: Final = 1
+VERSION: Final = 2
 _PATIENCE: Final = 10.0  # seconds to wait for another process's transaction
 _SCHEMA: Final = """
 CREATE TABLE outbox (
     place INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,          -- the message's jti, given when the draft was handed over
     handed_at INTEGER NOT NULL,
-    draft BLOB NOT NULL,              -- sealed to this agency's own key (at_rest.py)
+    draft BLOB NOT NULL,              -- sealed to this agency's own key (at_rest.py); empty once it was purged
     state TEXT NOT NULL CHECK (state IN ('waiting', 'sealed', 'accepted', 'refused')),
-    code TEXT,                        -- wire code of the refusal
+    code TEXT,                        -- wire code of the refusal, or of what keeps it waiting
     mh TEXT UNIQUE,
     kid TEXT,
     seq INTEGER,
@@ -40,25 +40,47 @@ CREATE TABLE outbox (
     head BLOB,                        -- of the submission, without ciphertexts: what evidence is made of
     op TEXT,
     accept BLOB,                      -- the hub's statement as received
+    urgent INTEGER NOT NULL,
+    purge_at INTEGER,                 -- when the content is destroyed
+    purged_at INTEGER,
+    tried_at INTEGER,                 -- when it last stayed where it is, with `code`
     UNIQUE (kid, seq)
 ) STRICT;
+CREATE INDEX outbox_unfinished ON outbox (urgent DESC, place) WHERE state IN ('waiting', 'sealed');
 CREATE TABLE chain (kid TEXT PRIMARY KEY, seq INTEGER NOT NULL, mh TEXT NOT NULL) STRICT;
 CREATE TABLE addressed (partner TEXT PRIMARY KEY, rseq INTEGER NOT NULL) STRICT;
-CREATE TABLE receipts (
+CREATE TABLE receipts (               -- of addressees, for own messages
     iss TEXT NOT NULL,
     jti TEXT NOT NULL,
     mh TEXT NOT NULL,
     jws TEXT NOT NULL,
     state TEXT NOT NULL,
+    act TEXT,
     code TEXT,
     signed_at INTEGER NOT NULL,
     PRIMARY KEY (iss, jti)
 ) STRICT;
 CREATE INDEX receipts_of ON receipts (mh);
+CREATE TABLE expiries (               -- the hub's word that a copy expired uncollected
+    mh TEXT NOT NULL,
+    partner TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    proven BLOB NOT NULL,
+    PRIMARY KEY (mh, partner)
+) STRICT;
+CREATE TABLE expected (               -- what sent messages wait for: a receipt of each addressee, a proof of the log
+    kind TEXT NOT NULL CHECK (kind IN ('receipt', 'log-proof')),
+    mh TEXT NOT NULL,
+    partner TEXT NOT NULL,            -- empty for a proof
+    due_at INTEGER NOT NULL,
+    came_at INTEGER,                  -- also when it turned out that nothing will come
+    PRIMARY KEY (kind, mh, partner)
+) STRICT;
+CREATE INDEX expected_due ON expected (due_at) WHERE came_at IS NULL;
 CREATE TABLE inbox (
     place INTEGER PRIMARY KEY,
     digest TEXT NOT NULL UNIQUE,      -- of the frame, since an unbelieved copy has no other name
-    frame BLOB NOT NULL,              -- as received: content stays sealed
+    frame BLOB,                       -- as received: content stays sealed; NULL once it was purged
     received_at INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('new', 'opened', 'refused')),
     code TEXT,
@@ -73,23 +95,43 @@ CREATE TABLE inbox (
     thread TEXT,
     irt TEXT,
     op TEXT,
-    receipt TEXT,
-    receipt_state TEXT CHECK (receipt_state IN ('waiting', 'taken', 'refused')),
+    manifest TEXT,
+    urgent INTEGER NOT NULL,          -- as the copy says of itself; unbelieved while it is new, and only for the order
+    purge_at INTEGER,                 -- when the content is destroyed
+    purged_at INTEGER,
     handled INTEGER NOT NULL DEFAULT 0    -- whether the agency's own program has answered or filed it
 ) STRICT;
 CREATE UNIQUE INDEX opened_mh ON inbox (mh) WHERE state = 'opened';
 CREATE UNIQUE INDEX opened_jti ON inbox (iss, jti) WHERE state = 'opened';
 CREATE UNIQUE INDEX opened_seq ON inbox (kid, seq) WHERE state = 'opened';
 CREATE INDEX inbox_state ON inbox (state, handled);
-CREATE TABLE checkpoints (hub TEXT PRIMARY KEY, note TEXT NOT NULL) STRICT;
-CREATE TABLE alarms (
+CREATE INDEX inbox_purge ON inbox (purge_at) WHERE purged_at IS NULL;
+CREATE TABLE own_receipts (           -- what this agency signed about copies
     place INTEGER PRIMARY KEY,
-    hub TEXT NOT NULL,
-    before TEXT NOT NULL,
-    after TEXT NOT NULL,
-    UNIQUE (hub, before, after)
+    digest TEXT NOT NULL,
+    state TEXT NOT NULL,
+    act TEXT NOT NULL,                -- empty where nothing was done
+    signed_at INTEGER NOT NULL,
+    jws TEXT NOT NULL,
+    sent TEXT NOT NULL CHECK (sent IN ('waiting', 'taken', 'refused')),
+    UNIQUE (digest, state, act)
 ) STRICT;
-CREATE INDEX inbox_receipts ON inbox (receipt_state) WHERE receipt_state = 'waiting';
+CREATE INDEX own_receipts_waiting ON own_receipts (place) WHERE sent = 'waiting';
+CREATE TABLE collected (              -- numbers of the hub's mailbox that were kept here
+    seq INTEGER PRIMARY KEY
+) STRICT;
+CREATE TABLE checkpoints (hub TEXT PRIMARY KEY, note TEXT NOT NULL) STRICT;
+CREATE TABLE alarms (                 -- what somebody must look at; see alarms.py
+    place INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    about TEXT NOT NULL,
+    partner TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    proof TEXT NOT NULL,              -- JSON: what convicts, where there is something
+    raised_at INTEGER NOT NULL,
+    cleared_at INTEGER,
+    UNIQUE (kind, about, partner)
+) STRICT;
 """
 
 _T = TypeVar("_T")
@@ -140,6 +182,14 @@ class AgencyStore:
         """Close the file after the transactions that were begun."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
         self._thread.shutdown(wait=False)
+
+    async def scrub(self) -> None:
+        """Overwrite what was destroyed in the write-ahead log too, so that no page of it stays on disk.
+
+        Raises:
+            StoreError: another process reads or writes; call it again.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._thread, _scrub, self._connection)
 
     async def run(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         """Run `work` as one transaction: all of it durable when this returns, none of it when `work` raised.
@@ -198,6 +248,15 @@ def _migrate(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA user_version = {VERSION}")
     elif version != VERSION:
         raise StoreVersionError(str(version))
+
+
+def _scrub(connection: sqlite3.Connection) -> None:
+    try:
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error as error:
+        raise StoreError(str(error)) from error
+    if busy:
+        raise StoreError("the write-ahead log is in use")
 
 
 def _transact(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], _T]) -> _T:

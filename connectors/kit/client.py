@@ -229,6 +229,14 @@ class HubClient(Line):
         """Return this partner's signed subscription, unverified."""
         return _read(SignedSubscription, await self._exchange("GET", "/v1/subscription")).subscription
 
+    async def ask(
+        self, shape: type[_Shape], path: str, *, query: dict[str, str] | None = None, about: Wire | None = None
+    ) -> _Shape:
+        """Ask a question by GET, or by POST when it is about something that has a shape of its own."""
+        if about is None:
+            return _read(shape, await self._exchange("GET", path, query=query))
+        return _read(shape, await self._exchange("POST", path, write_wire(about), JSON))
+
     # --- what anybody may read ---------------------------------------------------------------------------------------
 
     async def file(self, path: str, limit: int) -> bytes:

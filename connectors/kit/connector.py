@@ -12,11 +12,15 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from connectors.kit.alarms import Alarms
 from connectors.kit.client import HubClient
+from connectors.kit.counters import Counters
+from connectors.kit.deadlines import Deadlines, Terms
 from connectors.kit.directory import Mirror
 from connectors.kit.inbox import Inbox
 from connectors.kit.log_watch import LogWatch
 from connectors.kit.outbox import Outbox
+from connectors.kit.own_receipts import OwnReceipts
 from hub.host.events import OPERATION_DISBELIEVED
 from hub.protocol.directory import Directory
 from hub.protocol.errors import OperationError, ValiseError
@@ -27,12 +31,20 @@ from hub.protocol.operation import Operation, verify_operation
 _LOG: Final = logging.getLogger("valise.connector")
 
 
+@dataclass(slots=True)
+class CaughtUp:
+    """Whether this process has compared its counters with the hub's since it started."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    done: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Connector:
     """One agency's side of one exchange.
 
-    `clock` is Unix seconds. `lifetime` is how long a sent message may be opened, in seconds. `pool` seals broadcasts in
-    other processes; None seals in this one.
+    `terms` say after how long what does not come is late. `clock` is Unix seconds. `lifetime` is how long a sent
+    message may be opened, in seconds. `pool` seals broadcasts in other processes; None seals in this one.
     """
 
     partner: str
@@ -45,10 +57,16 @@ class Connector:
     mirror: Mirror
     outbox: Outbox
     inbox: Inbox
+    receipts: OwnReceipts
+    alarms: Alarms
+    deadlines: Deadlines
+    counters: Counters
     log: LogWatch
     clock: Callable[[], int]
+    terms: Terms = field(default_factory=Terms)
     pool: Executor | None = None
     sealing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    caught_up: CaughtUp = field(default_factory=CaughtUp)
 
     @property
     def directory(self) -> Directory:

@@ -69,15 +69,20 @@ def check_file(db: sqlite3.Connection) -> Iterator[Finding]:
 
 
 def check_numbers(db: sqlite3.Connection) -> Iterator[Finding]:
-    """Check the chain of own messages: for each key numbers without holes, each message naming the one before it."""
+    """Check the chain of own messages: for each key numbers without holes, each message naming the one before it.
+
+    A number that was lost with an older store has its alarm, and is no hole.
+    """
     count = 0
+    lost = {about for (about,) in db.execute("SELECT about FROM alarms WHERE kind = 'number-lost'")}
     last: dict[str, tuple[int, str]] = {}
     rows = db.execute("SELECT kid, seq, mh, manifest FROM outbox WHERE seq IS NOT NULL ORDER BY kid, seq")
     for kid, seq, mh, text in rows:
         count += 1
         before = last.get(kid)
         manifest = parse_manifest(text)[0]
-        if manifest.seq != seq or (before is not None and (before[0] + 1, before[1]) != (seq, manifest.prev)):
+        follows = before is None or f"{kid}/{seq - 1}" in lost or (before[0] + 1, before[1]) == (seq, manifest.prev)
+        if manifest.seq != seq or not follows:
             yield fail("numbers", f"{kid} {seq} ({mh[:_SHOWN]}) does not follow what was sent before", _RESTORE)
         last[kid] = (seq, mh)
     for kid, seq, mh in db.execute("SELECT kid, seq, mh FROM chain"):

@@ -9,19 +9,24 @@ import sqlite3
 from typing import Final
 
 from connectors.kit.agency_store import AgencyStore
+from connectors.kit.alarms import AlarmKind, Alarms
 from connectors.kit.client import HubClient
 from hub.protocol.directory import Directory
+from hub.protocol.encoding import encode_b64url
 from hub.protocol.errors import ConsistencyError, RollbackError
+from hub.protocol.hazmat import sha256
+from hub.protocol.strictjson import parse_json, write_json
 from hub.tlog.checkpoint import Checkpoint, parse_checkpoint, verify_checkpoint
 from hub.tlog.note import parse_key
 from hub.tlog.witness import check_growth
 
 
 class LogWatch:
-    """What this agency has seen of its hub's log, in the agency's store."""
+    """What this agency has seen of its hub's log, in the agency's store; what contradicts itself is an alarm."""
 
     def __init__(self, store: AgencyStore, *, hub: str) -> None:
         self._store: Final = store
+        self._alarms: Final = Alarms(store)
         self._hub: Final = hub
 
     async def latest(self) -> str | None:
@@ -32,11 +37,10 @@ class LogWatch:
 
     async def alarms(self) -> list[tuple[str, str]]:
         """Return pairs of checkpoints that contradict each other; each is proof against the hub."""
-        sql = "SELECT before, after FROM alarms WHERE hub = ? ORDER BY place"
-        rows = await self._store.run(lambda db: db.execute(sql, (self._hub,)).fetchall())
-        return [(row["before"], row["after"]) for row in rows]
+        pairs = [parse_json(one.proof.encode()) for one in await self._alarms.ever(AlarmKind.LOG_FORK)]
+        return [(pair["before"], pair["after"]) for pair in pairs]
 
-    async def look(self, client: HubClient, directory: Directory) -> Checkpoint:
+    async def look(self, client: HubClient, directory: Directory, *, now: int) -> Checkpoint:
         """Fetch the newest checkpoint, check that it continues the last one, and remember it.
 
         Raises:
@@ -46,15 +50,24 @@ class LogWatch:
             UnknownPartnerError: the directory does not know the hub.
         """
         before = await self.latest()  # first: another process of this agency may see a newer one meanwhile
-        note = await client.checkpoint()
+        return await self.believe(client, directory, before, await client.checkpoint(), now=now)
+
+    async def believe(
+        self, client: HubClient, directory: Directory, before: str | None, note: str, *, now: int
+    ) -> Checkpoint:
+        """Check that a checkpoint continues `before`, which was the latest when the hub was asked; see `look`."""
         keys = [parse_key(text) for text in directory.partner(self._hub).log_keys]
         new = verify_checkpoint(note, keys)
         last = parse_checkpoint(before)[0] if before is not None else None
         path = await client.consistency(last.size, new.size) if last is not None and last.size < new.size else []
         try:
             check_growth(last, new, path)
-        except (RollbackError, ConsistencyError):
-            await self._store.run(lambda db: _alarm(db, self._hub, before or "", note))
+        except (RollbackError, ConsistencyError) as error:
+            pair = write_json({"before": before or "", "after": note}).decode()
+            about = encode_b64url(sha256(pair.encode()))
+            await self._alarms.sound(
+                AlarmKind.LOG_FORK, about, partner=self._hub, reason=error.code, proof=pair, at=now
+            )
             raise
         await self._store.run(lambda db: _remember(db, self._hub, before, note))
         return new
@@ -64,7 +77,3 @@ def _remember(db: sqlite3.Connection, hub: str, before: str | None, note: str) -
     """Keep the newest checkpoint, unless another process has kept one since `before` was read."""
     sql = "INSERT INTO checkpoints VALUES (?, ?) ON CONFLICT (hub) DO UPDATE SET note = excluded.note WHERE note = ?"
     db.execute(sql, (hub, note, before))
-
-
-def _alarm(db: sqlite3.Connection, hub: str, before: str, after: str) -> None:
-    db.execute("INSERT INTO alarms (hub, before, after) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (hub, before, after))

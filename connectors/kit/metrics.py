@@ -65,7 +65,7 @@ def store_samples(db: sqlite3.Connection, partner: str, now: int) -> Iterator[Sa
             yield Sample(measure, count, (partner, state))
     (since,) = db.execute("SELECT min(handed_at) FROM outbox WHERE state IN ('waiting', 'sealed')").fetchone()
     yield Sample(OUTBOX_OLDEST, 0 if since is None else max(0, now - since), (partner,))
-    (alarms,) = db.execute("SELECT count(*) FROM alarms").fetchone()
+    (alarms,) = db.execute("SELECT count(*) FROM alarms WHERE cleared_at IS NULL").fetchone()
     yield Sample(ALARMS, alarms, (partner,))
 
 

@@ -1,8 +1,9 @@
 """The outbox: what the agency wants to send, from the moment a draft is handed over until the hub's accept is kept.
 
 A message goes `waiting` (a draft) -> `sealed` (its bytes and numbers are fixed for ever) -> `accepted`, or ends as
-`refused` with its wire code. Numbers are given in the same transaction that keeps the sealed bytes, so they are never
-given twice, whatever crashes when. Not for: sealing or sending (`send.py`). User's view in `docs/trips/send.md`.
+`refused` with its wire code; urgent ones go before routine ones. Numbers are given in the same transaction that keeps
+the sealed bytes, so they are never given twice, whatever crashes when. Not for: sealing or sending (`send.py`). User's
+view in `docs/trips/send.md`.
 """
 
 import sqlite3
@@ -11,6 +12,7 @@ from dataclasses import astuple, dataclass
 from typing import Final, Literal
 
 from connectors.kit.agency_store import AgencyStore
+from connectors.kit.deadlines import Expected, expect_in, settle_in
 from hub.protocol.errors import NotFoundError
 from hub.protocol.receipt import VerifiedReceipt
 
@@ -18,11 +20,25 @@ OutboxState = Literal["waiting", "sealed", "accepted", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A draft to be sent: its identifier, its bytes sealed to the agency's own key, and how urgent it is.
+
+    `keep` is for how many seconds the content may be kept here; None: for ever.
+    """
+
+    id: str
+    draft: bytes
+    urgent: bool = False
+    keep: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OutboxEntry:
     """One message of the outbox.
 
-    `draft` is sealed to the agency's own key. `frame` are the bytes to upload, kept until the hub accepted them; `head`
-    is their first part (JSON of `SubmissionHead`), kept for evidence, and `manifest` the manifest in it.
+    `draft` is sealed to the agency's own key, and empty once it was purged. `code` is that of the refusal, or of what
+    kept the message where it is at `tried_at`. `frame` are the bytes to upload, kept until the hub accepted them;
+    `head` is their first part (JSON of `SubmissionHead`), kept for evidence, and `manifest` the manifest in it.
     """
 
     id: str
@@ -35,6 +51,8 @@ class OutboxEntry:
     manifest: str | None
     head: bytes | None
     accept: bytes | None
+    tried_at: int | None = None
+    purged_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +86,10 @@ class KeptReceipt:
     code: str | None
     signed_at: int
     jws: str
+    act: str | None = None
 
 
-_COLUMNS: Final = "id, handed_at, draft, state, code, mh, frame, manifest, head, accept"
+_COLUMNS: Final = "id, handed_at, draft, state, code, mh, frame, manifest, head, accept, tried_at, purged_at"
 
 
 class Outbox:
@@ -79,16 +98,15 @@ class Outbox:
     def __init__(self, store: AgencyStore) -> None:
         self._store: Final = store
 
-    async def hand_over(self, drafts: Mapping[str, bytes], *, at: int, handled: str | None = None) -> None:
+    async def hand_over(self, drafts: Sequence[HandedOver], *, at: int, handled: str | None = None) -> None:
         """Keep drafts by their identifiers; one that is known already stays as it is.
 
         Args:
-            drafts: sealed to the agency's own key.
+            drafts: what is to be sent.
             at: Unix seconds.
             handled: the message of the inbox that they all answer; it is marked as handled in the same step, so a crash
                 neither answers it twice nor never.
         """
-        rows = [(identifier, at, draft) for identifier, draft in drafts.items()]
 
         def keep(db: sqlite3.Connection) -> None:
             if handled is not None:
@@ -97,10 +115,17 @@ class Outbox:
                 )
                 if marked.rowcount != 1:  # by another process of this agency, meanwhile
                     return
-            db.executemany(
-                "INSERT INTO outbox (id, handed_at, draft, state) VALUES (?, ?, ?, 'waiting') ON CONFLICT DO NOTHING",
-                rows,
-            )
+            _insert(db, drafts, at=at)
+
+        await self._store.run(keep)
+
+    async def hand_over_again(self, identifier: str, draft: HandedOver, code: str, *, at: int) -> None:
+        """Give a sealed message up with its code, and keep its draft to be sealed anew, in one step."""
+
+        def keep(db: sqlite3.Connection) -> None:
+            sql = "UPDATE outbox SET state = 'refused', code = ?, frame = NULL WHERE id = ? AND state = 'sealed'"
+            if db.execute(sql, (code, identifier)).rowcount == 1:
+                _insert(db, [draft], at=at)
 
         await self._store.run(keep)
 
@@ -134,8 +159,8 @@ class Outbox:
         return [row["mh"] for row in rows]
 
     async def unfinished(self) -> Sequence[str]:
-        """Return the identifiers that are neither accepted nor refused, oldest first."""
-        sql = "SELECT id FROM outbox WHERE state IN ('waiting', 'sealed') ORDER BY place"
+        """Return the identifiers that are neither accepted nor refused, urgent before routine, then oldest first."""
+        sql = "SELECT id FROM outbox WHERE state IN ('waiting', 'sealed') ORDER BY urgent DESC, place"
         return [row["id"] for row in await self._store.run(lambda db: db.execute(sql).fetchall())]
 
     async def entries(self, *, limit: int) -> Sequence[OutboxEntry]:
@@ -176,15 +201,27 @@ class Outbox:
 
         return await self._store.run(keep)
 
-    async def keep_accept(self, identifier: str, accept: bytes) -> None:
-        """Keep the hub's verified accept; the bytes need not be sent again, and no refusal stands against it."""
-        await self._store.run(
-            lambda db: db.execute(
+    async def keep_accept(self, identifier: str, accept: bytes, expected: Sequence[Expected] = ()) -> None:
+        """Keep the hub's verified accept, and what the message waits for from now on.
+
+        The bytes need not be sent again, and no refusal stands against it.
+        """
+
+        def keep(db: sqlite3.Connection) -> None:
+            kept = db.execute(
                 "UPDATE outbox SET state = 'accepted', code = NULL, accept = ?, frame = NULL"
                 " WHERE id = ? AND mh IS NOT NULL AND state != 'accepted'",
                 (accept, identifier),
             )
-        )
+            if kept.rowcount == 1:
+                expect_in(db, expected)
+
+        await self._store.run(keep)
+
+    async def stay(self, identifier: str, code: str, *, at: int) -> None:
+        """Note why a message stays where it is for now."""
+        sql = "UPDATE outbox SET code = ?, tried_at = ? WHERE id = ? AND state IN ('waiting', 'sealed')"
+        await self._store.run(lambda db: db.execute(sql, (code, at, identifier)))
 
     async def refuse(self, identifier: str, code: str, *, found: OutboxState) -> None:
         """Give a message up for good, with the wire code; its numbers stay used.
@@ -198,29 +235,71 @@ class Outbox:
             )
         )
 
-    async def add_receipt(self, verified: VerifiedReceipt) -> None:
-        """Keep a receipt for an own message; the same again changes nothing.
+    async def add_receipt(self, verified: VerifiedReceipt, *, at: int) -> None:
+        """Keep a receipt for an own message at a time (Unix seconds); the same again changes nothing.
 
         Raises:
             NotFoundError: it is about no message of this outbox.
         """
-        receipt = verified.receipt
+        said = verified.receipt
+        row = (said.iss, said.jti, said.mh, verified.jws, said.state, said.act, said.error, said.iat)
 
         def add(db: sqlite3.Connection) -> None:
-            if db.execute("SELECT 1 FROM outbox WHERE mh = ?", (receipt.mh,)).fetchone() is None:
+            if db.execute("SELECT 1 FROM outbox WHERE mh = ?", (said.mh,)).fetchone() is None:
                 raise NotFoundError("receipt for another's message")
             db.execute(
-                "INSERT INTO receipts (iss, jti, mh, jws, state, code, signed_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT DO NOTHING",
-                (receipt.iss, receipt.jti, receipt.mh, verified.jws, receipt.state, receipt.error, receipt.iat),
+                "INSERT INTO receipts (iss, jti, mh, jws, state, act, code, signed_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                row,
             )
+            settle_in(db, "receipt", said.mh, said.iss, at=at)
 
         await self._store.run(add)
 
     async def receipts(self, mh: str) -> Sequence[KeptReceipt]:
         """Return the receipts for one own message, oldest first."""
-        sql = "SELECT iss, mh, state, code, signed_at, jws FROM receipts WHERE mh = ? ORDER BY signed_at, jti"
+        sql = "SELECT iss, mh, state, code, signed_at, jws, act FROM receipts WHERE mh = ? ORDER BY signed_at, jti"
         return [KeptReceipt(*row) for row in await self._store.run(lambda db: db.execute(sql, (mh,)).fetchall())]
+
+    async def add_expiry(self, mh: str, partner: str, proven: bytes, *, at: int) -> None:
+        """Keep the hub's verified word that a copy of an own message expired; the same again changes nothing.
+
+        Raises:
+            NotFoundError: it is about no message of this outbox.
+        """
+
+        def add(db: sqlite3.Connection) -> None:
+            if db.execute("SELECT 1 FROM outbox WHERE mh = ?", (mh,)).fetchone() is None:
+                raise NotFoundError("expiry of another's message")
+            db.execute("INSERT INTO expiries VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", (mh, partner, at, proven))
+            settle_in(db, "receipt", mh, partner, at=at)
+
+        await self._store.run(add)
+
+    async def answered_by(self, mh: str) -> Sequence[str]:
+        """Return who has answered an own message with one of its own, as far as it was opened here."""
+        sql = "SELECT DISTINCT iss FROM inbox WHERE irt = ? AND state = 'opened' ORDER BY iss"
+        return [row["iss"] for row in await self._store.run(lambda db: db.execute(sql, (mh,)).fetchall())]
+
+    async def purge(self, *, now: int) -> int:
+        """Destroy the content of finished messages that may not be kept any longer; return of how many."""
+        sql = (
+            "UPDATE outbox SET draft = x'', frame = NULL, purged_at = :now "
+            "WHERE purged_at IS NULL AND purge_at <= :now AND state IN ('accepted', 'refused')"
+        )
+        return await self._store.run(lambda db: db.execute(sql, {"now": now}).rowcount)
+
+    async def scrub(self) -> None:
+        """Overwrite on disk what was destroyed; see `AgencyStore.scrub` for errors."""
+        await self._store.scrub()
+
+
+def _insert(db: sqlite3.Connection, drafts: Sequence[HandedOver], *, at: int) -> None:
+    db.executemany(
+        "INSERT INTO outbox (id, handed_at, draft, state, urgent, purge_at) VALUES (?, ?, ?, 'waiting', ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        [(one.id, at, one.draft, one.urgent, None if one.keep is None else at + one.keep) for one in drafts],
+    )
 
 
 def _next_numbers(db: sqlite3.Connection, kid: str, partners: Sequence[str]) -> Numbers:

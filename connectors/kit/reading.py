@@ -13,6 +13,7 @@ from connectors.kit.send import open_draft
 from hub.protocol.audience import Via
 from hub.protocol.content import parse_compartment
 from hub.protocol.content.shape import Content
+from hub.protocol.errors import PurgedError
 from hub.protocol.manifest import Manifest
 from hub.protocol.sealing import Compartment
 from hub.protocol.statements import Decision
@@ -57,6 +58,7 @@ async def read_message(connector: Connector, mh: str) -> OpenedMessage:
 
     Raises:
         NotFoundError: nothing of that name was opened here.
+        PurgedError: its retention ended, and the content was destroyed.
         NoOpeningKeyError: the key was destroyed, and the content with it.
         StaleDirectoryError: the directory must be refreshed first.
         ValiseError: the copy as kept is not to be believed any longer.
@@ -87,8 +89,11 @@ def read_draft(connector: Connector, entry: OutboxEntry) -> Mapping[str, ReadCom
     """Return the compartments of an own message, from the draft as it was handed over.
 
     Raises:
+        PurgedError: the draft was destroyed.
         SealError: the key that it was put away under was destroyed, or the draft was altered.
     """
+    if entry.purged_at is not None:
+        raise PurgedError(entry.id)
     outgoing, compartments = open_draft(entry, connector)
     kind = outgoing.question.outline.mt
     return {f"c{place}": _of(kind, one) for place, one in enumerate(compartments)}

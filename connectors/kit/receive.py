@@ -13,9 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from connectors.kit.client import MailPiece
-from connectors.kit.connector import Connector, fresh_id
+from connectors.kit.acts import sign_state
+from connectors.kit.alarms import AlarmKind
+from connectors.kit.client import MailPiece, parse_proven
+from connectors.kit.connector import Connector
 from connectors.kit.inbox import Standing
+from connectors.kit.purge import kept_for
 from connectors.kit.refusals import FINAL, OURS
 from hub.host.events import COPY_REFUSED, RECEIPT_DISBELIEVED, RECEIPT_REFUSED
 from hub.protocol.copy import OpenedCompartment, VerifiedCopy, open_copy, verify_copy
@@ -35,10 +38,12 @@ from hub.protocol.errors import (
 )
 from hub.protocol.interface import MAX_BATCH
 from hub.protocol.manifest import parse_manifest
-from hub.protocol.receipt import Receipt, VerifiedReceipt, sign_receipt, verify_receipt
+from hub.protocol.receipt import VerifiedReceipt, verify_receipt
+from hub.protocol.statements import verify_expiry
 
 _LOG: Final = logging.getLogger("valise.connector")
 MAIL: Final = 16  # items of one poll
+_RECEIPTS: Final = 1_024  # sent in one round; the rest goes with the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,12 @@ async def receive_once(connector: Connector, *, wait: int = 0) -> Received:
     """
     pieces = await _collect(connector, wait)
     now = connector.clock()
-    await connector.inbox.keep([piece.data for piece in pieces if piece.kind == "copy"], at=now)
+    copies = [piece.data for piece in pieces if piece.kind == "copy"]
+    await connector.inbox.keep(copies, at=now, seqs=[piece.seq for piece in pieces])
     receipts = [await _keep_receipt(connector, piece.data) for piece in pieces if piece.kind == "receipt"]
+    for piece in pieces:
+        if piece.kind == "expiry":
+            await _keep_expiry(connector, piece.data)
     if pieces:
         await connector.client.confirm([piece.seq for piece in pieces])
     opened, refused = await examine_new(connector)
@@ -78,14 +87,32 @@ async def _collect(connector: Connector, wait: int) -> list[MailPiece]:
 
 async def _keep_receipt(connector: Connector, data: bytes) -> bool:
     """Keep a receipt for an own message. The hub has it on record, so a wrong one is noted and let go."""
+    now = connector.clock()
     try:
-        await connector.outbox.add_receipt(await _believe(connector, data.decode("ascii", "replace")))
+        verified = await _believe(connector, data.decode("ascii", "replace"))
+        await connector.outbox.add_receipt(verified, at=now)
     except StaleDirectoryError:
         raise
     except (DirectoryError, EncodingError, EnvelopeError, NotFoundError, SignatureError) as error:
         _LOG.warning(RECEIPT_DISBELIEVED, error.code)
         return False
+    about = verified.receipt
+    await connector.alarms.clear(AlarmKind.RECEIPT_LATE, about.mh, partner=about.iss, at=now)
     return True
+
+
+async def _keep_expiry(connector: Connector, data: bytes) -> None:
+    """Keep the hub's word that a copy expired; one that does not hold is noted and let go."""
+    now = connector.clock()
+    try:
+        said = verify_expiry(parse_proven(data), connector.directory, hub=connector.hub, now=now)
+        await connector.outbox.add_expiry(said.mh, said.to, data, at=said.iat)
+    except StaleDirectoryError:
+        raise
+    except (AnswerError, DirectoryError, EncodingError, EnvelopeError, NotFoundError, SignatureError) as error:
+        _LOG.warning(RECEIPT_DISBELIEVED, error.code)
+        return
+    await connector.alarms.clear(AlarmKind.RECEIPT_LATE, said.mh, partner=said.to, at=now)
 
 
 async def _believe(connector: Connector, text: str) -> VerifiedReceipt:
@@ -128,9 +155,16 @@ async def _examine(connector: Connector, digest: str, frame: bytes) -> str | Non
     except (UnknownPartnerError, UnknownKeyError):
         await _look_again(connector)
         copy, _ = await open_frame(connector, frame, at=now)
-    standing = Standing(mh=copy.mh, kid=parse_manifest(copy.head.m)[1].kid, rseq=copy.leaf.rseq, manifest=copy.manifest)
+    standing = Standing(
+        mh=copy.mh,
+        kid=parse_manifest(copy.head.m)[1].kid,
+        rseq=copy.leaf.rseq,
+        manifest=copy.manifest,
+        text=copy.head.m,
+        keep=kept_for(copy.manifest, copy.decisions),
+    )
     released = tuple(disclosure.descriptor.id for disclosure in copy.disclosures)
-    receipt = await _sign(connector, copy.mh, None, released, copy.decision_digests)
+    receipt = await sign_state(connector, copy.mh, "opened", released=released, decisions=copy.decision_digests)
     fresh = await connector.inbox.mark_opened(digest, standing, receipt, at=now)
     return copy.mh if fresh else None
 
@@ -176,51 +210,30 @@ async def _refuse(connector: Connector, digest: str, frame: bytes, error: Valise
     with contextlib.suppress(EncodingError, EnvelopeError, SignatureError):
         mh = parse_manifest(parse_copy(frame).head.m)[1].digest
         if not await connector.inbox.has_opened(mh):
-            receipt = await _sign(connector, mh, error.code, (), ())
+            receipt = await sign_state(connector, mh, "refused", error=error.code)
     await connector.inbox.mark_refused(digest, error.code, receipt, at=connector.clock())
-
-
-async def _sign(
-    connector: Connector, mh: str, code: str | None, released: tuple[str, ...], decisions: tuple[str, ...]
-) -> str:
-    now = connector.clock()
-    seen = await connector.log.latest()
-    receipt = Receipt(
-        v=1,
-        fed=connector.federation,
-        iss=connector.partner,
-        jti=fresh_id(now),
-        iat=now,
-        mh=mh,
-        state="opened" if code is None else "refused",
-        error=code,
-        rel=released,
-        dec=decisions,
-        cps=(seen,) if seen is not None else (),
-    )
-    return await asyncio.to_thread(sign_receipt, receipt, connector.keyring.signer("sign", at=now))
 
 
 # --- receipts --------------------------------------------------------------------------------------------------------
 
 
 async def send_receipts(connector: Connector) -> None:
-    """Hand every waiting receipt to the hub; one that it refuses for good stays here with the copy.
+    """Hand every waiting receipt to the hub, urgent first; one that it refuses for good stays here with the copy.
 
     Raises:
         ExchangeError, StoreError: the hub cannot be reached or cannot take some of them now; those are sent later.
     """
-    waiting = list(await connector.inbox.waiting_receipts())
+    waiting = await connector.receipts.waiting(limit=_RECEIPTS)
     later: ValiseError | None = None
     for start in range(0, len(waiting), MAX_BATCH):
         batch = waiting[start : start + MAX_BATCH]
-        refusals = await connector.client.send_receipts([receipt for _, receipt in batch])
-        for (digest, _), refusal in zip(batch, refusals, strict=True):
+        refusals = await connector.client.send_receipts([one.jws for one in batch])
+        for one, refusal in zip(batch, refusals, strict=True):
             if refusal is None:
-                await connector.inbox.settle_receipt(digest, "taken")
+                await connector.receipts.settle(one.place, "taken")
             elif isinstance(refusal, FINAL):
                 _LOG.warning(RECEIPT_REFUSED, refusal.code)
-                await connector.inbox.settle_receipt(digest, "refused")
+                await connector.receipts.settle(one.place, "refused")
             else:
                 later = refusal
     if later is not None:

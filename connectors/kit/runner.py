@@ -11,10 +11,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from connectors.kit.agency import Agency
+from connectors.kit.alarms import AlarmKind
+from connectors.kit.purge import purge_due
 from connectors.kit.reading import OpenedMessage
+from connectors.kit.receive import send_receipts
 from connectors.kit.refusals import FINAL, OURS
 from connectors.kit.send import Addressing, advance, compose, hand_over
+from connectors.kit.standing import catch_up_once
 from connectors.kit.threads import Reference
+from connectors.kit.watch import watch_once
 from hub.host.events import MESSAGE_ACCEPTED, MESSAGE_REFUSED, NOT_HANDLED, OPENED, TRIP_FAILED
 from hub.protocol.content import Draft
 from hub.protocol.errors import DeniedError, SetupError, UnreachableError, ValiseError
@@ -75,6 +80,8 @@ class Runner:
             asyncio.create_task(self._forever("send", self._send, _LOOK)),
             asyncio.create_task(self._forever("refresh", self._refresh, settings.refresh_seconds)),
             *(asyncio.create_task(self._forever(one.name, one.trip, one.seconds)) for one in self._beside),
+            asyncio.create_task(self._forever("watch", self._watch, settings.watch_seconds)),
+            asyncio.create_task(self._forever("purge", self._purge, settings.watch_seconds)),
         ]
         stopped = asyncio.create_task(self._stop.wait())
         try:
@@ -141,11 +148,22 @@ class Runner:
         """Look for a newer directory, and whether the log still tells one history."""
         connector = self._agency.connector
         await connector.mirror.refresh()
-        await connector.log.look(connector.client, connector.directory)
+        await connector.log.look(connector.client, connector.directory, now=connector.clock())
+
+    async def _watch(self) -> None:
+        """Look whether receipts, proofs and everything that was counted for us have come."""
+        await watch_once(self._agency.connector)
+
+    async def _purge(self) -> None:
+        """Destroy what may not be kept any longer; the receipts of it go out with the others."""
+        connector = self._agency.connector
+        if (await purge_due(connector)).copies:
+            await send_receipts(connector)
 
     async def _send(self) -> None:
-        """Advance the outbox, oldest first; a message that stays where it is does not stop the next."""
+        """Advance the outbox, urgent first, then oldest; a message that stays where it is does not stop the next."""
         connector = self._agency.connector
+        await catch_up_once(connector)
         stuck: ValiseError | None = None
         for identifier in await connector.outbox.unfinished():
             try:
@@ -154,6 +172,8 @@ class Runner:
                 raise
             except FINAL as error:
                 _LOG.warning(MESSAGE_REFUSED, identifier, error.code)
+                at = connector.clock()
+                await connector.alarms.sound(AlarmKind.NOT_SENT, identifier, reason=error.code, at=at)
             except ValiseError as error:
                 stuck = error
             else:

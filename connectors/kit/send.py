@@ -6,7 +6,7 @@ Implements `docs/protocol/02-envelope.md` section 6 on the originator's side; us
 """
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,13 +14,16 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from connectors.kit.accepts import expected_after, know_hub_key, verify_accept
+from connectors.kit.acts import note_acted
 from connectors.kit.at_rest import put_away, take_out
 from connectors.kit.audience import Audience, Candidate, resolve_audience
-from connectors.kit.client import parse_proven
 from connectors.kit.connector import Connector, fresh_id
-from connectors.kit.outbox import Numbers, OutboxEntry, SealedMessage
+from connectors.kit.outbox import HandedOver, Numbers, OutboxEntry, SealedMessage
 from connectors.kit.refusals import FINAL, error_for
+from connectors.kit.standing import catch_up_once
 from connectors.kit.threads import Reference
+from hub.host.events import SEALED_AGAIN
 from hub.host.live_keys import second_signer
 from hub.protocol.audience import MAX_ADDRESSEES
 from hub.protocol.content import Draft
@@ -28,27 +31,26 @@ from hub.protocol.directory import Directory, KeyEntry
 from hub.protocol.encoding import decode_b64url, lp, parse_frame
 from hub.protocol.envelope import SubmissionHead
 from hub.protocol.errors import (
-    AnswerError,
     BusyError,
     DeniedError,
-    DirectoryError,
     InternalError,
+    KeyNotValidError,
     NoAddresseeKeyError,
     NoOpeningKeyError,
-    PolicyError,
     SetupError,
     StoreError,
-    UnknownKeyError,
     ValiseError,
 )
 from hub.protocol.interface import AudienceQuestion, MessageOutline
 from hub.protocol.manifest import MAX_COMPARTMENTS, MAX_REFERENCES, MessageId, parse_manifest
 from hub.protocol.marks import join
 from hub.protocol.sealing import Addressee, Compartment, Mapper, seal
-from hub.protocol.statements import ACCEPT_TYP, Accept, read_statement, verify_statement
-from hub.protocol.vocabulary import MessageKind, PartnerCode, Status, Verb
+from hub.protocol.statements import Accept
+from hub.protocol.vocabulary import Act, MessageKind, PartnerCode, Priority, Status, Verb
 from hub.protocol.wire import Digest, Wire, parse_wire, write_wire
 
+_LOG: Final = logging.getLogger("valise.connector")
+_OUTDATED: Final = (KeyNotValidError, NoAddresseeKeyError)  # of a sealed message: our key or an addressee's has ended
 BROADCAST: Final = 32  # addressees; more are sealed in the pool, where there is one
 _TRIES: Final = 8  # of sealing, when another process of this agency takes the numbers in between
 _CHUNK: Final = 16  # HPKE operations that a process of the pool takes at a time
@@ -170,9 +172,25 @@ async def hand_over(
         NoOpeningKeyError: the keystore holds no key for opening.
     """
     key = _own_key(connector)
-    drafts = {one.jti: put_away(lp(write_wire(one), *blobs), key) for one, blobs in messages}
+    drafts = [_put_away(one, blobs, key) for one, blobs in messages]
     await connector.outbox.hand_over(drafts, at=connector.clock(), handled=handled)
-    return list(drafts)
+    for one, _ in messages:
+        await _note_answered(connector, one)
+    return [one.id for one in drafts]
+
+
+def _put_away(outgoing: Outgoing, blobs: Sequence[bytes], key: KeyEntry) -> HandedOver:
+    outline = outgoing.question.outline
+    draft = put_away(lp(write_wire(outgoing), *blobs), key)
+    return HandedOver(outgoing.jti, draft, outline.pri is Priority.URGENT, outline.marks.retain)
+
+
+async def _note_answered(connector: Connector, outgoing: Outgoing) -> None:
+    """Answering is acting: the originator of what is answered gets a receipt of it, too."""
+    answered = outgoing.question.irt
+    if answered is not None and await connector.inbox.has_opened(answered):
+        seized = outgoing.question.outline.mt is MessageKind.SEIZURE
+        await note_acted(connector, answered, Act.SEIZED if seized else Act.ANSWERED)
 
 
 def _own_key(connector: Connector) -> KeyEntry:
@@ -213,18 +231,45 @@ async def advance(connector: Connector, identifier: str) -> Sent:
         raise _refusal_of(entry)
     try:
         if entry.state == "waiting":
-            await _seal(connector, entry)
+            await catch_up_once(connector)  # before a number is given: this store may be an old backup
+            await _seal(connector, await connector.outbox.entry(identifier))
             entry = await connector.outbox.entry(identifier)
         if entry.state == "sealed":
             await _upload(connector, entry)
             entry = await connector.outbox.entry(identifier)
+    except _OUTDATED as error:
+        if entry.state != "sealed":
+            await connector.outbox.refuse(identifier, error.code, found=entry.state)
+            raise
+        return await advance(connector, await _hand_over_again(connector, entry, error))
     except FINAL as error:
         await connector.outbox.refuse(identifier, error.code, found=entry.state)
+        raise
+    except ValiseError as error:
+        await connector.outbox.stay(identifier, error.code, at=connector.clock())
         raise
     return _sent(connector, entry)
 
 
+async def _hand_over_again(connector: Connector, entry: OutboxEntry, error: ValiseError) -> str:
+    """Give up a message whose keys ended while it lay sealed, and hand its draft over as a new one.
+
+    The hub refused it for good, so it will never be accepted; its number stays used, and a message of its own name and
+    number takes its place. Only keys lead here: whom it is for and what is in it stay as the officer wrote them.
+    """
+    outgoing, compartments = open_draft(entry, connector)
+    fresh = fresh_id(connector.clock())
+    thread = fresh if outgoing.thread == outgoing.jti else outgoing.thread
+    renewed = outgoing.model_copy(update={"jti": fresh, "thread": thread})
+    draft = _put_away(renewed, [one.data for one in compartments], _own_key(connector))
+    await connector.outbox.hand_over_again(entry.id, draft, error.code, at=connector.clock())
+    _LOG.warning(SEALED_AGAIN, entry.id, fresh, error.code)
+    return fresh
+
+
 async def _seal(connector: Connector, entry: OutboxEntry) -> None:
+    if entry.state != "waiting":  # taken over from the hub, or by another process of this agency
+        return
     outgoing, compartments = open_draft(entry, connector)
     audience = await resolve_audience(connector, outgoing.question)
     chosen = check_audience(audience, outgoing.leave_out)
@@ -319,39 +364,9 @@ async def _upload(connector: Connector, entry: OutboxEntry) -> None:
     if entry.frame is None:
         raise StoreError("a sealed message without its bytes")
     answer = await connector.client.submit(entry.frame)
-    await _know_hub_key(connector, answer)
-    _verify_accept(connector, entry, answer)
-    await connector.outbox.keep_accept(entry.id, answer)
-
-
-async def _know_hub_key(connector: Connector, answer: bytes) -> None:
-    """Refresh the directory when the hub signs by a key that is newer than our last look."""
-    try:
-        verify_statement(parse_proven(answer), connector.directory, typ=ACCEPT_TYP, now=connector.clock())
-    except UnknownKeyError:
-        with contextlib.suppress(DirectoryError, PolicyError):  # then the accept is not believed, and asked for again
-            await connector.mirror.refresh()
-    except ValiseError:
-        return  # `_verify_accept` says what it is
-
-
-def _verify_accept(connector: Connector, entry: OutboxEntry, answer: bytes) -> Accept:
-    """Check the hub's signed word that it took this message. What is wrong with it is never the message's fault.
-
-    Raises:
-        AnswerError: it is not our hub's word about this message.
-        StaleDirectoryError: the directory must be refreshed first.
-    """
-    directory = connector.directory
-    try:
-        accept = read_statement(
-            Accept, verify_statement(parse_proven(answer), directory, typ=ACCEPT_TYP, now=connector.clock()), directory
-        )
-    except ValiseError as error:
-        raise AnswerError(f"accept: {error.code}") from error
-    if (accept.hub, accept.mh, accept.jti) != (connector.hub, entry.mh, entry.id):
-        raise AnswerError("the accept of another message or hub")
-    return accept
+    await know_hub_key(connector, answer)
+    accept = verify_accept(connector, entry, answer)
+    await connector.outbox.keep_accept(entry.id, answer, expected_after(connector, entry, accept))
 
 
 def _sent(connector: Connector, entry: OutboxEntry) -> Sent:
@@ -359,7 +374,7 @@ def _sent(connector: Connector, entry: OutboxEntry) -> Sent:
         raise _refusal_of(entry)
     if entry.accept is None or entry.mh is None:
         raise BusyError(entry.state)
-    return Sent(entry.id, entry.mh, _verify_accept(connector, entry, entry.accept))
+    return Sent(entry.id, entry.mh, verify_accept(connector, entry, entry.accept))
 
 
 def _refusal_of(entry: OutboxEntry) -> ValiseError:

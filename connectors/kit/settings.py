@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from connectors.kit.deadlines import Terms
 from connectors.kit.link_settings import LOOPBACK, DropSettings, MailSettings, WebhookSettings
 from hub.host.files import read_private
 from hub.host.settings import read_toml
@@ -88,6 +89,18 @@ class ConnectorSettings(BaseModel):
     admin_port: Annotated[
         int | None, Field(ge=0, le=65_535, description="The port for metrics; 0 takes a free one. Without it: none.")
     ] = None
+    receipt_hours: Annotated[
+        int, Field(ge=1, le=2_400, description="Hours after which a routine message without a receipt is an alarm.")
+    ] = 24
+    urgent_receipt_minutes: Annotated[
+        int, Field(ge=1, le=10_080, description="Minutes after which an urgent message without a receipt is an alarm.")
+    ] = 60
+    proof_minutes: Annotated[
+        int, Field(ge=1, le=1_440, description="Minutes in which the hub must prove that it logged a message.")
+    ] = 10
+    watch_seconds: Annotated[
+        int, Field(ge=1, le=3_600, description="How often deadlines and retention are looked at, in seconds.")
+    ] = 30
     sealing_processes: Annotated[
         int,
         Field(ge=0, le=64, description="Processes that seal to more than 32 addressees; 0 seals in the connector."),
@@ -123,6 +136,15 @@ def read_settings(folder: Path) -> ConnectorSettings:
         SetupError: there is no such file, it is not TOML, or a key or value is wrong; the detail names it.
     """
     return read_toml(folder.absolute() / SETTINGS_FILE, ConnectorSettings)
+
+
+def terms_of(settings: ConnectorSettings) -> Terms:
+    """Return after how long what does not come is late."""
+    return Terms(
+        urgent=60 * settings.urgent_receipt_minutes,
+        routine=3_600 * settings.receipt_hours,
+        proof=60 * settings.proof_minutes,
+    )
 
 
 def read_passphrase(settings: ConnectorSettings) -> SecretStr:

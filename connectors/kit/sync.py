@@ -31,8 +31,8 @@ from connectors.kit.settings import ConnectorSettings
 from hub.protocol.content import Draft
 from hub.protocol.interface import DeliveryProof, MatrixRow
 from hub.protocol.operation import CountingRules, Operation
-from hub.protocol.subscription import Subscription
-from hub.protocol.vocabulary import MessageKind, Verb
+from hub.protocol.subscription import Criteria, Subscription
+from hub.protocol.vocabulary import Verb
 
 _T = TypeVar("_T")
 
@@ -194,16 +194,9 @@ class SyncAgency:
         """Do as `Agency.gaps` does."""
         return self._wait(self._agency.gaps())
 
-    def subscribe(
-        self,
-        *,
-        kinds: Sequence[MessageKind] = (),
-        operations: Sequence[str] = (),
-        topics: Sequence[str] = (),
-        active: bool = True,
-    ) -> Subscription:
+    def subscribe(self, *, want: Criteria, active: bool = True) -> Subscription:
         """Do as `Agency.subscribe` does."""
-        return self._wait(self._agency.subscribe(kinds=kinds, operations=operations, topics=topics, active=active))
+        return self._wait(self._agency.subscribe(want=want, active=active))
 
     def subscription(self) -> Subscription | None:
         """Do as `Agency.subscription` does."""

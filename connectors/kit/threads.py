@@ -6,7 +6,6 @@ Not for: whether the reference is allowed; the hub's check is `docs/protocol/02-
 from dataclasses import dataclass
 
 from connectors.kit.connector import Connector
-from hub.protocol.envelope import parse_copy
 from hub.protocol.errors import NotFoundError, ThreadError
 from hub.protocol.manifest import Manifest, parse_manifest
 
@@ -26,8 +25,7 @@ async def find_reference(connector: Connector, mh: str) -> Reference:
         ThreadError: neither the inbox nor the outbox has it.
     """
     try:
-        entry = await connector.inbox.opened(mh)
-        text = parse_copy(await connector.inbox.frame(entry.digest)).head.m
+        text = await connector.inbox.manifest(mh)
     except NotFoundError:
         text = await _own_manifest(connector, mh)
     return Reference(mh, parse_manifest(text)[0])

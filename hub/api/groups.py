@@ -8,9 +8,10 @@ from typing import Final
 from aiohttp import web
 
 from hub.api.places import EXCHANGE, PARTNER
-from hub.api.requests import answer, done, number_in, signed_text
-from hub.api.table import CURSOR, Endpoint, Gives, limit, signed
+from hub.api.requests import answer, body_as, done, number_in, signed_text
+from hub.api.table import CURSOR, Endpoint, Gives, limit, question, signed
 from hub.broker.groups import open_operation, operations_page, subscribe, subscription_of
+from hub.broker.preview import preview
 from hub.protocol.errors import (
     ForbiddenError,
     MalformedError,
@@ -22,8 +23,9 @@ from hub.protocol.errors import (
     UnknownPartnerError,
     WrongFederationError,
 )
-from hub.protocol.interface import SignedOperations, SignedSubscription
+from hub.protocol.interface import Preview, SignedOperations, SignedSubscription
 from hub.protocol.operation import Operation
+from hub.protocol.subscription import Criteria
 
 MAX_OPERATIONS: Final = 500  # of one page
 _SIGNED: Final = (MalformedError, NotYetValidError, SignatureError, UnknownPartnerError, WrongFederationError)
@@ -50,7 +52,21 @@ async def _subscription(request: web.Request) -> web.Response:
     return answer(SignedSubscription(subscription=found.jws if found else None))
 
 
+async def _preview(request: web.Request) -> web.Response:
+    return answer(await preview(request.app[EXCHANGE], request[PARTNER], body_as(Criteria, request)))
+
+
 ENDPOINTS: Final = (
+    Endpoint(
+        "POST",
+        "/v1/subscription/preview",
+        "previewSubscription",
+        "How many of last month's messages a subscription would have matched, and the one in force did",
+        _preview,
+        Gives(shape=Preview, text="Counts of what was offered to groups and policy would have let the caller have."),
+        question(Criteria),
+        refuses=(OperationError,),
+    ),
     Endpoint(
         "POST",
         "/v1/operations",

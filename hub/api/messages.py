@@ -21,13 +21,15 @@ from hub.api.table import (
     Gives,
     Param,
     limit,
+    number,
     question,
     signed,
 )
 from hub.broker.audience import resolve_audience
-from hub.broker.matrix import matrix_of, sent_messages
+from hub.broker.matrix import matrix_of, operation_matrix, sent_messages
 from hub.broker.prove import prove_delivery
 from hub.broker.receipts import take_receipt
+from hub.broker.standing import standing_of
 from hub.broker.submit import submit
 from hub.protocol.envelope import Proven
 from hub.protocol.errors import (
@@ -50,8 +52,17 @@ from hub.protocol.errors import (
     ValiseError,
     WrongFederationError,
 )
-from hub.protocol.interface import AudienceAnswer, AudienceQuestion, DeliveryProof, Matrix, SentMessages
+from hub.protocol.interface import (
+    AudienceAnswer,
+    AudienceQuestion,
+    DeliveryProof,
+    Matrix,
+    OperationMatrix,
+    SentMessages,
+    StandingAnswer,
+)
 
+_MAX_SEQ: Final = 2**53 - 1  # numbers of messages
 MAX_SENT: Final = 500  # messages of one page
 SUBMISSION: Final[tuple[type[ValiseError], ...]] = (
     AudienceError,
@@ -108,6 +119,16 @@ async def _matrix(request: web.Request) -> web.Response:
     return answer(await matrix_of(request.app[EXCHANGE], request[PARTNER], request.match_info["mh"]))
 
 
+async def _operation_matrix(request: web.Request) -> web.Response:
+    operation = request.query.get("op", "")
+    return answer(await operation_matrix(request.app[EXCHANGE], request[PARTNER], operation))
+
+
+async def _standing(request: web.Request) -> web.Response:
+    kid, after = request.query.get("kid", ""), number_in(request, "after", 0, _MAX_SEQ)
+    return answer(await standing_of(request.app[EXCHANGE], request[PARTNER], kid=kid, after=after))
+
+
 async def _proof(request: web.Request) -> web.Response:
     wanted = request.match_info
     exchange, notary = request.app[EXCHANGE], request.app[NOTARY]
@@ -162,6 +183,29 @@ ENDPOINTS: Final = (
         _matrix,
         Gives(shape=Matrix, text="One row for each addressee, at most 1,024."),
         params=(MESSAGE,),
+        refuses=(NotFoundError,),
+    ),
+    Endpoint(
+        "GET",
+        "/v1/matrix",
+        "getOperationMatrix",
+        "How far the copies of the caller's latest messages of an operation have come",
+        _operation_matrix,
+        Gives(shape=OperationMatrix, text="The matrices, newest message first."),
+        params=(Param("op", "The operation.", MappingProxyType({"type": "string", "maxLength": 48})),),
+        refuses=(OperationError,),
+    ),
+    Endpoint(
+        "GET",
+        "/v1/standing",
+        "getStanding",
+        "What the hub knows of the caller, for a connector that was restored from a backup",
+        _standing,
+        Gives(shape=StandingAnswer, text="Its messages after a number, and its mailbox in figures."),
+        params=(
+            Param("kid", "The caller's signing key.", MappingProxyType({"type": "string", "maxLength": 64})),
+            Param("after", "The last number that the caller knows.", number(0, _MAX_SEQ, 0)),
+        ),
         refuses=(NotFoundError,),
     ),
     Endpoint(

@@ -57,7 +57,7 @@ async def _candidates(
         found |= {
             verified.subscription.iss: "topic"
             for verified in await exchange.store.subscriptions()
-            if verified.subscription.matches(outline.mt, outline.op, outline.topics)
+            if verified.subscription.matches(outline.mt, outline.op, outline.topics, outline.pri)
         }
     if question.operation and operation is not None:
         found |= dict.fromkeys(operation.members, "operation")

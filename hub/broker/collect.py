@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from hub.broker.exchange import Exchange
-from hub.broker.ports import START, MailCopy, MailItem, MailMark
+from hub.broker.ports import START, MailCopy, MailItem, MailMark, MailNotice, MailReceipt
 from hub.protocol.encoding import lp
 from hub.protocol.envelope import write_copy
 from hub.protocol.interface import Collected, MailEntry, MailHead
@@ -23,6 +23,7 @@ async def collect(
 ) -> Sequence[MailItem]:
     """Return what waits for a partner after a mark; nothing only after `seconds` (at most `MAX_WAIT`)."""
     store = exchange.store
+    exchange.presence.note(partner, at=exchange.clock())
     limit = max(1, min(limit, MAX_ITEMS))
     items = await store.waiting(partner, limit=limit, after=after)
     if not items and seconds > 0:
@@ -42,9 +43,11 @@ def mail_frame(items: Sequence[MailItem]) -> bytes:
     return lp(write_wire(head), *(mail_body(item) for item in items))
 
 
-def kind_of(item: MailItem) -> Literal["copy", "receipt"]:
+def kind_of(item: MailItem) -> Literal["copy", "receipt", "expiry"]:
     """Return what an item is."""
-    return "copy" if isinstance(item, MailCopy) else "receipt"
+    if isinstance(item, MailCopy):
+        return "copy"
+    return "receipt" if isinstance(item, MailReceipt) else "expiry"
 
 
 def mark_after(mark: MailMark, item: MailItem) -> MailMark:
@@ -55,7 +58,9 @@ def mark_after(mark: MailMark, item: MailItem) -> MailMark:
 
 
 def mail_body(item: MailItem) -> bytes:
-    """Return an item's bytes: a copy's frame, or a receipt's JWS."""
+    """Return an item's bytes: a copy's frame, a receipt's JWS, or a proven statement."""
+    if isinstance(item, MailNotice):
+        return item.proven
     if isinstance(item, MailCopy):
         return write_copy(
             manifest=item.manifest,

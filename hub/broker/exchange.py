@@ -4,8 +4,8 @@ Not for: making any of it (`hub/app.py`). Implements `docs/protocol/00-overview.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeVar
 
 from hub.broker.ports import Store
 from hub.policy.sets import PolicySet
@@ -26,6 +26,21 @@ async def at_once(work: Callable[[], _T], /) -> _T:
     return work()
 
 
+class Presence:
+    """When each partner last looked into its mailbox, as this process remembers. For one event loop."""
+
+    def __init__(self) -> None:
+        self._seen: Final[dict[str, int]] = {}
+
+    def note(self, partner: str, *, at: int) -> None:
+        """Remember that a partner is here now (Unix seconds)."""
+        self._seen[partner] = at
+
+    def seen(self, partner: str) -> int | None:
+        """Return when a partner was last here; None: not since this process started."""
+        return self._seen.get(partner)
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One hub of a federation.
@@ -44,3 +59,4 @@ class Exchange:
     clock: Callable[[], int]
     catch_up: Callable[[], Awaitable[None]] | None = None
     apart: Apart = at_once
+    presence: Presence = field(default_factory=Presence)

@@ -4,6 +4,8 @@ Not for: what a message of an operation may do (`hub/policy/`). Implements `docs
 9; user's view in `docs/trips/groups.md`.
 """
 
+from collections.abc import Collection
+
 from hub.broker.exchange import Exchange
 from hub.protocol.encoding import decode_b64url, encode_b64url
 from hub.protocol.errors import EncodingError, ForbiddenError, NotFoundError, OperationError, WrongOriginatorError
@@ -65,12 +67,21 @@ async def subscribe(exchange: Exchange, partner: str, text: str) -> VerifiedSubs
     verified = verify_subscription(text, exchange.directory(), now=exchange.clock())
     if verified.subscription.iss != partner:
         raise WrongOriginatorError(partner)
-    own = {other.operation.op for other in await operations_for(exchange, partner)}
-    foreign = set(verified.subscription.operations) - own
-    if foreign:
-        raise OperationError(", ".join(sorted(foreign)))
+    await check_own_operations(exchange, partner, verified.subscription.want.operations)
     await exchange.store.put_subscription(verified)
     return verified
+
+
+async def check_own_operations(exchange: Exchange, partner: str, names: Collection[str]) -> None:
+    """Refuse names of operations that a partner is not in.
+
+    Raises:
+        OperationError: there are such; those that do not exist look the same.
+    """
+    own = {other.operation.op for other in await operations_for(exchange, partner)}
+    foreign = set(names) - own
+    if foreign:
+        raise OperationError(", ".join(sorted(foreign)))
 
 
 async def subscription_of(exchange: Exchange, partner: str) -> VerifiedSubscription | None:

@@ -3,13 +3,21 @@
 Not for: addressees; they never learn who else was addressed. User's view in `docs/trips/matrix.md`.
 """
 
+from typing import Final
+
 from pydantic import TypeAdapter
 
 from hub.broker.exchange import Exchange
-from hub.broker.ports import KnownMessage
+from hub.broker.operations import operation_of
+from hub.broker.ports import Delivery, KnownMessage
+from hub.protocol.envelope import Proven
 from hub.protocol.errors import NotFoundError
-from hub.protocol.interface import Matrix, MatrixRow, SentMessage, SentMessages, WithheldReason
+from hub.protocol.interface import Matrix, MatrixRow, OperationMatrix, SentMessage, SentMessages, WithheldReason
+from hub.protocol.wire import parse_wire
 
+MAX_MATRICES: Final = 50  # messages of one answer about an operation
+MAX_ROWS: Final = 1_024  # of one answer, about; a row is up to 4 KiB, and a connector reads 8 MiB
+SEEN_STEP: Final = 3_600  # seconds; nobody needs to know another's habits to the minute
 _REASONS = TypeAdapter(tuple[WithheldReason, ...])
 
 
@@ -32,18 +40,54 @@ async def matrix_of(exchange: Exchange, partner: str, mh: str) -> Matrix:
         NotFoundError: there is no such message of this partner.
     """
     await own_message(exchange, partner, mh)
-    rows = tuple(
-        MatrixRow(
-            to=delivery.to,
-            released=delivery.released,
-            state=delivery.state,
-            collected_at=delivery.collected_at,
-            receipt=delivery.receipt,
-            withheld=_REASONS.validate_json(delivery.explanation),
-        )
-        for delivery in await exchange.store.deliveries(mh)
+    return await _matrix(exchange, mh)
+
+
+async def operation_matrix(exchange: Exchange, partner: str, operation: str) -> OperationMatrix:
+    """Return the matrices of the partner's own latest messages of an operation, newest first.
+
+    Raises:
+        OperationError: there is none of that name that this partner is in.
+    """
+    await operation_of(exchange, partner, operation)
+    latest = await exchange.store.messages_of(iss=partner, operation=operation, limit=MAX_MATRICES)
+    matrices: list[Matrix] = []
+    for one in latest:
+        matrices.append(await _matrix(exchange, one.mh))
+        if sum(len(matrix.rows) for matrix in matrices) > MAX_ROWS:
+            break
+    return OperationMatrix(operation=operation, matrices=tuple(matrices))
+
+
+async def _matrix(exchange: Exchange, mh: str) -> Matrix:
+    return Matrix(mh=mh, rows=tuple([await _row(exchange, one) for one in await exchange.store.deliveries(mh)]))
+
+
+async def _row(exchange: Exchange, delivery: Delivery) -> MatrixRow:
+    return MatrixRow(
+        to=delivery.to,
+        released=delivery.released,
+        state=delivery.state,
+        collected_at=delivery.collected_at,
+        receipt=delivery.receipt,
+        later=delivery.later,
+        expiry=parse_wire(Proven, delivery.expiry) if delivery.expiry else None,
+        seen=await _seen(exchange, delivery),
+        withheld=_REASONS.validate_json(delivery.explanation),
     )
-    return Matrix(mh=mh, rows=rows)
+
+
+async def _seen(exchange: Exchange, delivery: Delivery) -> int | None:
+    """Return when an addressee was last here, as exactly as its originator needs to know, and no longer than it does.
+
+    See `docs/decisions/0016-delivery-that-people-can-rely-on.md`.
+    """
+    if delivery.state != "waiting":
+        return None
+    at = exchange.presence.seen(delivery.to)
+    if at is None:
+        at = await exchange.store.last_collected(delivery.to)
+    return None if at is None else at - at % SEEN_STEP
 
 
 async def sent_messages(

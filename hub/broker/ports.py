@@ -10,11 +10,11 @@ same arguments.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from hub.protocol.errors import ValiseError
 from hub.protocol.operation import VerifiedOperation
-from hub.protocol.receipt import VerifiedReceipt
+from hub.protocol.receipt import DeliveryState, VerifiedReceipt
 from hub.protocol.release import ReleasedCopy
 from hub.protocol.submission import VerifiedEnvelope
 from hub.protocol.subscription import VerifiedSubscription
@@ -117,17 +117,26 @@ class MailReceipt:
     jws: str
 
 
-MailItem = MailCopy | MailReceipt
+@dataclass(frozen=True, slots=True)
+class MailNotice:
+    """The hub's word, on its way to the originator, that a copy of its message expired uncollected (`Proven`, JSON)."""
 
-DeliveryState = Literal["withheld", "waiting", "collected", "opened", "refused"]
+    seq: int
+    mh: str
+    proven: bytes
+
+
+MailItem = MailCopy | MailReceipt | MailNotice
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One row of a message's delivery matrix.
 
-    `collected` means that the addressee's connector acknowledged the transfer; `opened` and `refused` are its signed
-    receipt. Times are Unix seconds or None.
+    `collected` means that the addressee's connector acknowledged the transfer; from `opened` and `refused` on, states
+    are the addressee's signed word: `receipt` says that it opened or refused, `later` are the first of each that say
+    read, acted (of each act) and purged. `expiry` is our statement that the copy expired (`Proven`, JSON), or empty.
+    Times are Unix seconds or None.
     """
 
     to: str
@@ -136,6 +145,29 @@ class Delivery:
     collected_at: int | None
     receipt: str | None
     explanation: bytes
+    later: tuple[str, ...] = ()
+    expiry: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMessage:
+    """A message as its originator is told of it after losing its memory: its own words, our accept, the addressees."""
+
+    seq: int
+    manifest: str
+    accept: bytes
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedMessage:
+    """A message that its originator offered to a group: members of an operation, or whoever subscribed.
+
+    `inputs` are those of one decision about somebody who was not named; they hold the facts about the message.
+    """
+
+    iss: str
+    inputs: bytes
 
 
 class Record(Protocol):
@@ -176,11 +208,34 @@ class Record(Protocol):
     async def add_receipt(self, verified: VerifiedReceipt) -> None:
         """Record a receipt and put it into the mailbox of the message's originator. Idempotent by (iss, jti).
 
-        The first receipt that says `opened` counts for good: no later one takes it back.
+        States only move forward (`further`): no receipt takes back what an earlier one says.
 
         Raises:
             NotFoundError: the message is unknown here or was not released to the receipt's issuer.
             ReplayError: (iss, jti) is taken by another receipt.
+        """
+
+    async def expire(self, *, now: int, limit: int, write: Callable[[str, str, int], bytes]) -> int:
+        """Destroy waiting copies whose messages have expired, at most about `limit` at once; return how many.
+
+        For each, one durable step: the copy leaves the mailbox, what `write` returns for (mh, addressee, `exp`) becomes
+        an entry of kind `expiry`, the delivery is `expired`, and the statement is posted to the originator. A copy
+        expires once, so calling again is harmless.
+
+        Raises:
+            StoreError: some of it may or may not have been kept.
+        """
+
+    async def own_messages(self, kid: str, *, after: int, limit: int) -> Sequence[OwnMessage]:
+        """Return the messages accepted under a signing key with a number above `after`, in order."""
+
+    async def highest(self, kid: str) -> int | None:
+        """Return the highest number accepted under a signing key."""
+
+    async def offered(self, *, since: int, limit: int) -> Sequence[OfferedMessage]:
+        """Return the newest messages accepted at or after a time that went to others than named partners, newest first.
+
+        At most `limit` messages are looked at.
         """
 
     async def entries_of(self, mh: str) -> Sequence[tuple[str | None, RecordedEntry]]:
@@ -216,6 +271,12 @@ class Mailboxes(Protocol):
 
         A ciphertext leaves the hub with the last copy that needs it.
         """
+
+    async def collected(self, partner: str) -> int:
+        """Return how many items have been taken out of a partner's mailbox by its connector, ever."""
+
+    async def last_collected(self, partner: str) -> int | None:
+        """Return when a partner's connector last took something out of its mailbox (Unix seconds)."""
 
     async def wait(self, partner: str, *, seconds: float, after: MailMark = START) -> None:
         """Return when something may wait for the partner after the mark, at the latest after `seconds`."""

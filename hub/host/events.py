@@ -53,6 +53,8 @@ DIRECTORY_REFUSED: Final = Event(
 KEYSTORE_NOT_READ: Final = Event("keystore-not-read", "the keystore changed and could not be read again: %s", ("code",))
 KEY_ENDS: Final = Event("key-ends", "%s ends in %s days", ("what", "days"))
 KEYS_DESTROYED: Final = Event("keys-destroyed", "destroyed %s opening keys whose time is over", ("keys",))
+COPIES_EXPIRED: Final = Event("copies-expired", "%s uncollected copies expired and were destroyed", ("count",))
+EXPIRY_FAILED: Final = Event("expiry-failed", "uncollected copies could not be expired: %s", ("code",))
 
 # --- a connector -----------------------------------------------------------------------------------------------------
 
@@ -73,6 +75,13 @@ FILE_WRITTEN: Final = Event("file-written", "wrote %s to the drop folder", ("mh"
 EVENT_POSTED: Final = Event("event-posted", "posted an event about %s", ("mh",))
 EVENT_NOT_POSTED: Final = Event("event-not-posted", "an event about %s was not taken: %s", ("mh", "code"))
 NOTICE_MAILED: Final = Event("notice-mailed", "mailed that %s messages wait", ("count",))
+ALARM_RAISED: Final = Event("alarm-raised", "ALARM %s about %s, partner %s: %s", ("kind", "about", "partner", "reason"))
+ALARM_CLEARED: Final = Event("alarm-cleared", "alarm %s about %s, partner %s is over", ("kind", "about", "partner"))
+CAUGHT_UP: Final = Event(
+    "caught-up", "the hub knew %s messages under %s that were not here; their numbers were adopted", ("count", "kid")
+)
+PURGED: Final = Event("content-purged", "destroyed the content of %s copies and %s drafts", ("copies", "drafts"))
+SEALED_AGAIN: Final = Event("message-sealed-again", "%s is sealed again as %s: %s", ("id", "new", "code"))
 
 EVENTS: Final[Mapping[str, Event]] = MappingProxyType(
     {one.name: one for one in tuple(globals().values()) if isinstance(one, Event)}

@@ -109,6 +109,11 @@ def write_inputs(
     return [head + tail for tail in tails]
 
 
+def is_offered(inputs: bytes) -> bool:
+    """Return whether recorded inputs are about somebody whom the originator did not name: a member or subscriber."""
+    return b'"named":false' in inputs[inputs.rfind(b'"to":') :]
+
+
 def parse_inputs(data: bytes) -> Inputs:
     """Return the inputs in the bytes that a verdict carries.
 

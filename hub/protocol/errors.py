@@ -346,6 +346,13 @@ class CheckDigitError(ContentError):
     sentence = "A number fails its check digit; read it again from the source."
 
 
+class PurgedError(ContentError):
+    """The copy's retention ended, and its content was destroyed here."""
+
+    code = "content/purged"
+    sentence = "The content was destroyed here when its retention ended; ask the originator if it is still needed."
+
+
 # --- directory: partners, keys and enrolment ----------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from hub.protocol.audience import MAX_ADDRESSEES, Via
 from hub.protocol.envelope import MAX_SUBMISSION, Proven
 from hub.protocol.manifest import MAX_COMPARTMENTS, MAX_TOPICS
 from hub.protocol.marks import Marks
+from hub.protocol.receipt import DeliveryState
 from hub.protocol.vocabulary import (
     Basis,
     Label,
@@ -27,6 +28,9 @@ from hub.protocol.vocabulary import (
 from hub.protocol.wire import Count, Digest, Time, Wire
 
 MAX_BATCH: Final = 64  # messages or receipts of one request
+
+
+MAX_LATER: Final = 8  # receipts after the first: one read, one purged, one for each act
 
 
 class MessageOutline(Wire):
@@ -85,13 +89,21 @@ class AudienceAnswer(Wire):
 
 
 class MatrixRow(Wire):
-    """What became of one addressee's copy. `collected` is the transport's word, `opened` and `refused` are signed."""
+    """What became of one addressee's copy.
+
+    Up to `collected` it is the hub's word; from `opened` and `refused` on, `receipt` and `later` are the addressee's.
+    `expiry` is the hub's statement that nobody collected it in time. `seen` is when the addressee's connector was last
+    here, rounded down to the hour, and told only while its copy waits; None: not since the hub remembers.
+    """
 
     to: PartnerCode
     released: tuple[str, ...]
-    state: Literal["withheld", "waiting", "collected", "opened", "refused"]
+    state: DeliveryState
     collected_at: Time | None
     receipt: str | None
+    later: Annotated[tuple[str, ...], Field(max_length=MAX_LATER)]
+    expiry: Proven | None
+    seen: Time | None
     withheld: tuple[WithheldReason, ...]
 
 
@@ -100,6 +112,35 @@ class Matrix(Wire):
 
     mh: Digest
     rows: tuple[MatrixRow, ...]
+
+
+class OperationMatrix(Wire):
+    """The delivery matrices of an originator's latest messages in one operation, newest first."""
+
+    operation: str
+    matrices: tuple[Matrix, ...]
+
+
+class OwnRecord(Wire):
+    """One message that the hub accepted from this originator: its manifest, the hub's accept, whom it was for."""
+
+    seq: Count
+    manifest: Annotated[str, Field(max_length=512 * 1024)]
+    accept: Proven
+    to: tuple[PartnerCode, ...]
+
+
+class StandingAnswer(Wire):
+    """What the hub knows of a partner, for a connector that may have been restored from an old backup.
+
+    `highest` is the highest number that the hub accepted under the key, or None; `records` are the messages after the
+    number that was named, in order and as many as one answer takes. `collected` is how many items have been taken out
+    of the partner's mailbox, ever.
+    """
+
+    highest: Count | None
+    records: tuple[OwnRecord, ...]
+    collected: Count
 
 
 class SentMessage(Wire):
@@ -117,6 +158,19 @@ class SentMessages(Wire):
 
     messages: tuple[SentMessage, ...]
     next: str | None
+
+
+class Preview(Wire):
+    """How many messages of the last `days` the partner's subscription matched, and how many another would have.
+
+    Only what was offered to a group and what policy would have let the partner have is counted. `whole` is false where
+    there were more messages than one question looks at; the newest were.
+    """
+
+    days: Count
+    old: Count
+    new: Count
+    whole: bool
 
 
 class LoggedEntry(Wire):
@@ -155,7 +209,7 @@ class MailEntry(Wire):
     """The head of one mailbox item; its bytes follow in the same frame."""
 
     seq: Count
-    kind: Literal["copy", "receipt"]
+    kind: Literal["copy", "receipt", "expiry"]
 
 
 class MailHead(Wire):
@@ -299,6 +353,6 @@ class StreamedItem(Wire):
     """
 
     seq: Count
-    kind: Literal["copy", "receipt"]
+    kind: Literal["copy", "receipt", "expiry"]
     body: str | None
     at: str | None

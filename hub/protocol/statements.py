@@ -18,6 +18,7 @@ from hub.protocol.errors import (
     BadSignatureError,
     InclusionError,
     KeyNotValidError,
+    MalformedError,
     NotYetValidError,
     RevokedKeyError,
     WrongFederationError,
@@ -35,6 +36,7 @@ from hub.protocol.wire import CompartmentId, Count, Digest, Salt, Time, Wire, pa
 
 ACCEPT_TYP: Final = "valise-accept+jwt"
 DECISION_TYP: Final = "valise-decision+jwt"
+EXPIRY_TYP: Final = "valise-expiry+jwt"
 _BATCH_TYP: Final = "valise-batch+jwt"
 _SMALLEST_BATCH: Final = 8  # leaves
 NOT_WRAPPED: Final = "originator/not-wrapped"  # the originator itself did not make the compartment openable
@@ -84,6 +86,13 @@ class Decision(_Statement):
     inp: Digest
     prev: Digest | None
     sup: Digest | None
+
+
+class Expiry(_Statement):
+    """'Nobody collected this copy before its message expired, and I destroyed it.' `exp` is the manifest's."""
+
+    to: PartnerCode
+    exp: Time
 
 
 class _Batch(Wire):
@@ -215,7 +224,22 @@ def verify_statement(proven: Proven, directory: Directory, *, typ: str, now: int
     return Believed(typ, payload, batch.hub, batch.iat)
 
 
-_Shape = TypeVar("_Shape", Accept, Decision)
+def verify_expiry(proven: Proven, directory: Directory, *, hub: str, now: int | None) -> Expiry:
+    """Check a hub's word that a copy expired (`verify_statement` has the meaning of `now`).
+
+    Raises:
+        SignatureError, EncodingError, EnvelopeError, DirectoryError: it is not that hub's, or not to be believed.
+        MalformedError: it is dated before what it is about.
+    """
+    expiry = read_statement(Expiry, verify_statement(proven, directory, typ=EXPIRY_TYP, now=now), directory)
+    if expiry.hub != hub:
+        raise WrongOriginatorError(expiry.hub)
+    if expiry.iat < expiry.exp:
+        raise MalformedError("expired before its time")
+    return expiry
+
+
+_Shape = TypeVar("_Shape", Accept, Decision, Expiry)
 
 
 def read_statement(shape: type[_Shape], believed: Believed, directory: Directory) -> _Shape:

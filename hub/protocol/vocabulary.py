@@ -56,6 +56,17 @@ class Priority(StrEnum):
     URGENT = "urgent"
 
 
+class Act(StrEnum):
+    """What an addressee's officers did about a message."""
+
+    CHECKED = "checked"
+    SEIZED = "seized"
+    NO_FIND = "no-find"
+    PASSED_ON = "passed-on"
+    NOT_ACTIONABLE = "not-actionable"
+    ANSWERED = "answered"
+
+
 class Purpose(StrEnum):
     """What the content may be used for (INTERPOL Rules on the Processing of Data, article 10, and customs control)."""
 
@@ -226,6 +237,17 @@ class Subject(StrEnum):
     MODUS_OPERANDI = "modus-operandi"
 
 
+class Region(StrEnum):
+    """A part of the world (UN M49); subscriptions name it, messages never do."""
+
+    AFRICA = "africa"
+    AMERICAS = "americas"
+    ASIA = "asia"
+    EUROPE = "europe"
+    OCEANIA = "oceania"
+
+
+ROUTE: Final = ("origin", "transit", "destination")  # the facets that say where something comes from and goes
 FACETS: Final[Mapping[str, Collection[str]]] = MappingProxyType(
     {
         "hs": frozenset(f"{chapter:02}" for chapter in range(1, 98)),  # Harmonized System chapters

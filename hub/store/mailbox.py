@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Final, Generic, TypeVar
 
-from hub.broker.ports import MailCopy, MailItem, MailMark, MailReceipt
+from hub.broker.ports import MailCopy, MailItem, MailMark, MailNotice, MailReceipt
 from hub.store.packing import Item, unpack_all, unpack_items
 from hub.store.runs import Payloads, Runs
 from hub.store.schema import BODIES, RUNS, places_in
@@ -122,6 +122,8 @@ class MailReader:
         said, offset = handed.said, item.offset
         if not item.released:
             (mh,) = self._db.execute("SELECT mh FROM messages WHERE id = ?", (item.message,)).fetchone()
+            if said.kind == "expiry":
+                return MailNotice(item.number, mh, said.proven(offset))
             return MailReceipt(item.number, mh, said.payloads[offset].decode("ascii"))
         body = self._handed.bodies.get((item.message, item.released), lambda: self._read_body(item))
         return MailCopy(

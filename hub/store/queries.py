@@ -7,9 +7,10 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from hub.broker.ports import Delivery, DeliveryState, KnownMessage, RecordedEntry
+from hub.broker.ports import Delivery, KnownMessage, RecordedEntry
 from hub.protocol.jws import parse_jws
 from hub.protocol.operation import OPERATION_TYP, Operation, VerifiedOperation
+from hub.protocol.receipt import DeliveryState, further, parse_receipt
 from hub.protocol.subscription import SUBSCRIPTION_TYP, Subscription, VerifiedSubscription
 from hub.protocol.wire import parse_wire
 from hub.store.mailbox import Handed, MailReader
@@ -83,7 +84,7 @@ class Queries:
         """Return the latest decision of a message, by its row, for one addressee: its run and its place there."""
         found = None
         for run in self.runs.of(message):
-            if run.said.batch is not None and to in run.concerned:
+            if run.said.decides and to in run.concerned:
                 found = run, run.concerned.index(to)
         return found
 
@@ -101,31 +102,36 @@ class Queries:
         runs = self.runs.of(row[0])
         receipts = self._receipts_about(row[0], runs)
         decided = {
-            to: (run, offset)
-            for run in runs
-            if run.said.batch is not None
-            for offset, to in enumerate(run.concerned)
-            if to
+            to: (run, offset) for run in runs if run.said.decides for offset, to in enumerate(run.concerned) if to
         }
-        return [self._delivery(to, *decided[to], receipts.get(to)) for to in sorted(decided)]
+        expired = {run.concerned[0]: run.said.proven(0) for run in runs if run.said.kind == "expiry"}
+        return [self._delivery(to, *decided[to], receipts.get(to, ()), expired.get(to, b"")) for to in sorted(decided)]
 
-    def _receipts_about(self, message: int, runs: Sequence[KeptRun]) -> dict[str, tuple[DeliveryState, str]]:
-        """Return the receipt that counts of each addressee: the last one, but none after one that says `opened`."""
+    def _receipts_about(self, message: int, runs: Sequence[KeptRun]) -> dict[str, list[str]]:
+        """Return the receipts of each addressee, in the order in which they were recorded."""
         texts = {run.first: run.said.payloads[0].decode("ascii") for run in runs if run.said.kind == "receipt"}
-        found: dict[str, tuple[DeliveryState, str]] = {}
-        sql = "SELECT iss, state, entry FROM receipts WHERE message = ? ORDER BY entry"
-        for iss, state, entry in self.db.execute(sql, (message,)):
-            if iss not in found or found[iss][0] != "opened":
-                found[iss] = state, texts[entry]
+        found: dict[str, list[str]] = {}
+        sql = "SELECT iss, entry FROM receipts WHERE message = ? ORDER BY entry"
+        for iss, entry in self.db.execute(sql, (message,)):
+            found.setdefault(iss, []).append(texts[entry])
         return found
 
-    def _delivery(self, to: str, run: KeptRun, offset: int, receipt: tuple[DeliveryState, str] | None) -> Delivery:
+    def _delivery(self, to: str, run: KeptRun, offset: int, receipts: Sequence[str], expiry: bytes) -> Delivery:
         released, explanation = run.released[offset], run.explanations[offset]
         if not released:
             return Delivery(to, (), "withheld", None, None, explanation)
         at = self._collected_at(to, run.numbers[offset])
-        state, text = receipt or ("waiting" if at is None else "collected", None)
-        return Delivery(to, cids_in(released), state, at, text, explanation)
+        state: DeliveryState = "collected" if at is not None else "expired" if expiry else "waiting"
+        first: str | None = None
+        later: dict[tuple[str, str | None], str] = {}
+        for text in receipts:
+            said = parse_receipt(text)
+            if said.state not in ("opened", "refused"):
+                later.setdefault((said.state, said.act), text)
+            elif first is None or parse_receipt(first).state != "opened":
+                first = text
+            state = further(state, said.state)
+        return Delivery(to, cids_in(released), state, at, first, explanation, tuple(later.values()), expiry)
 
     def _collected_at(self, partner: str, number: int) -> int | None:
         """Return when an item was taken out of a mailbox."""

@@ -13,11 +13,13 @@ from types import MappingProxyType
 from typing import Final
 
 from hub.broker.ports import RecordedEntry
-from hub.protocol.statements import ACCEPT_TYP, DECISION_TYP, path_in_nodes, write_proven
+from hub.protocol.statements import ACCEPT_TYP, DECISION_TYP, EXPIRY_TYP, path_in_nodes, write_proven
 from hub.store.packing import cut, unpack_alike, unpack_all, unpack_numbers
 from hub.tlog.entry import SALT
 
-TYP_OF: Final = MappingProxyType({"accept": ACCEPT_TYP, "decision": DECISION_TYP})  # the entries that are statements
+TYP_OF: Final = MappingProxyType(
+    {"accept": ACCEPT_TYP, "decision": DECISION_TYP, "expiry": EXPIRY_TYP}
+)  # the entries that are statements
 COLUMNS: Final = "first, kind, batch, place, payloads, concerned, released, numbers, salts, inputs, explanations"
 _BATCHES: Final = 8  # batches remembered; one of 8,192 leaves has 512 KiB of nodes
 _Batch = tuple[bytes, str]  # nodes, signature
@@ -34,6 +36,11 @@ class Payloads:
     batch: _Batch | None
     place: int
     payloads: Sequence[bytes]
+
+    @property
+    def decides(self) -> bool:
+        """Whether there are decisions in it; its first entry may be the accept, which concerns nobody."""
+        return self.kind in ("accept", "decision")
 
     def kind_of(self, offset: int) -> str:
         """Return the kind of one entry."""

@@ -52,6 +52,7 @@ CREATE TABLE messages (
   marks BLOB NOT NULL,
   manifest TEXT NOT NULL,
   second TEXT,
+  exp INTEGER NOT NULL,
   accepted_at INTEGER NOT NULL,
   UNIQUE (iss, jti),
   UNIQUE (kid, seq)

@@ -9,12 +9,22 @@ from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Final
 
-from hub.broker.ports import START, Acceptance, Delivery, KnownMessage, MailItem, MailMark, RecordedEntry
+from hub.broker.ports import (
+    START,
+    Acceptance,
+    Delivery,
+    KnownMessage,
+    MailItem,
+    MailMark,
+    OfferedMessage,
+    OwnMessage,
+    RecordedEntry,
+)
 from hub.protocol.errors import ValiseError
 from hub.protocol.operation import VerifiedOperation
 from hub.protocol.receipt import VerifiedReceipt
 from hub.protocol.subscription import VerifiedSubscription
-from hub.store import writes
+from hub.store import expiry, standing, writes
 from hub.store.ledger import Ledger
 from hub.store.lock import only_owner
 from hub.store.log import entry_bundle, size_of, view_of
@@ -114,6 +124,22 @@ class SqliteStore:
         """See `Record.add_receipt`."""
         await self._writer.run(lambda ledger: writes.add_receipt(ledger, verified))
 
+    async def expire(self, *, now: int, limit: int, write: Callable[[str, str, int], bytes]) -> int:
+        """See `Record.expire`."""
+        return await self._writer.run(lambda ledger: expiry.expire(ledger, now, limit, write), rows=limit)
+
+    async def own_messages(self, kid: str, *, after: int, limit: int) -> Sequence[OwnMessage]:
+        """See `Record.own_messages`."""
+        return await self._readers.run(lambda queries: standing.own_messages(queries, kid, after, limit))
+
+    async def highest(self, kid: str) -> int | None:
+        """See `Record.highest`."""
+        return await self._readers.run(lambda queries: standing.highest(queries, kid))
+
+    async def offered(self, *, since: int, limit: int) -> Sequence[OfferedMessage]:
+        """See `Record.offered`."""
+        return await self._readers.run(lambda queries: standing.offered(queries, since, limit))
+
     async def entries_of(self, mh: str) -> Sequence[tuple[str | None, RecordedEntry]]:
         """See `Record.entries_of`."""
         return await self._readers.run(lambda queries: queries.entries_of(mh))
@@ -141,6 +167,14 @@ class SqliteStore:
     async def confirm(self, partner: str, seqs: Sequence[int], *, at: int) -> None:
         """See `Mailboxes.confirm`."""
         await self._writer.run(lambda ledger: writes.confirm(ledger, partner, seqs, at), rows=len(seqs))
+
+    async def collected(self, partner: str) -> int:
+        """See `Mailboxes.collected`."""
+        return await self._readers.run(lambda queries: standing.collected(queries, partner))
+
+    async def last_collected(self, partner: str) -> int | None:
+        """See `Mailboxes.last_collected`."""
+        return await self._readers.run(lambda queries: standing.last_collected(queries, partner))
 
     async def wait(self, partner: str, *, seconds: float, after: MailMark = START) -> None:
         """See `Mailboxes.wait`."""

@@ -6,7 +6,7 @@ Every function may be repeated with the same arguments. Not for: the transaction
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import reduce
 from operator import or_
 
@@ -87,7 +87,7 @@ def _insert_message(ledger: Ledger, envelope: VerifiedEnvelope) -> int:
     manifest = envelope.manifest
     number = ledger.db.execute(
         "INSERT INTO messages (mh, iss, jti, kid, seq, thread, irt, operation, marks, manifest, second, "
-        "accepted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "exp, accepted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             envelope.mh,
             manifest.iss,
@@ -100,6 +100,7 @@ def _insert_message(ledger: Ledger, envelope: VerifiedEnvelope) -> int:
             write_wire(manifest.marks),
             envelope.jws,
             envelope.second,
+            manifest.exp,
             ledger.group.at,
         ),
     ).lastrowid
@@ -179,21 +180,27 @@ def confirm(ledger: Ledger, partner: str, seqs: Sequence[int], at: int) -> None:
     box = ledger.boxes.get(partner)
     if box is None or not seqs:
         return
-    wanted, taken = frozenset(seqs), list[Item]()
+    taken = take(ledger, box.id, frozenset(seqs))
+    rows = [(box.id, first, last, at) for first, last in _ranges(sorted(item.number for item in taken))]
+    ledger.db.executemany("INSERT INTO collected VALUES (?, ?, ?, ?)", rows)
+
+
+def take(ledger: Ledger, box: int, wanted: Collection[int]) -> list[Item]:
+    """Take items out of a mailbox by their numbers, of which there is at least one; return those that were there."""
+    taken: list[Item] = []
     for routine in (False, True):
-        for number, data in _pages(ledger, box.id, routine=routine, between=(min(wanted), max(wanted))):
+        for number, data in _pages(ledger, box, routine=routine, between=(min(wanted), max(wanted))):
             items = unpack_items(data)
             left = [item for item in items if item.number not in wanted]
             taken += [item for item in items if item.number in wanted]
-            key = (box.id, routine, number)
+            key = (box, routine, number)
             if not left:
                 ledger.db.execute("DELETE FROM mail WHERE partner = ? AND routine = ? AND number = ?", key)
             elif len(left) < len(items):
                 sql = "UPDATE mail SET items = ? WHERE partner = ? AND routine = ? AND number = ?"
                 ledger.db.execute(sql, (pack_items(left), *key))
-    rows = [(box.id, first, last, at) for first, last in _ranges(sorted(item.number for item in taken))]
-    ledger.db.executemany("INSERT INTO collected VALUES (?, ?, ?, ?)", rows)
     ledger.group.taken.update((item.message, item.released) for item in taken if item.released)
+    return taken
 
 
 def _pages(ledger: Ledger, box: int, *, routine: bool, between: tuple[int, int]) -> list[tuple[int, bytes]]:

@@ -226,11 +226,17 @@ def _check_log(file: EvidenceFile, directory: Directory, hub: str) -> Checkpoint
     }
     for kind, logged in expected.items():
         if logged is not None:
-            _check_entry(kind, logged, checkpoint)
+            check_entry(kind, logged, checkpoint)
     return checkpoint
 
 
-def _check_entry(kind: str, logged: LoggedEntry, checkpoint: Checkpoint) -> None:
+def check_entry(kind: str, logged: LoggedEntry, checkpoint: Checkpoint) -> None:
+    """Check that an opened entry of the record is in the log that a checkpoint signs.
+
+    Raises:
+        EvidenceMismatchError: it is of another kind, or its statement is another.
+        EncodingError, LogError: it is not in that log.
+    """
     payload = decode_b64url(logged.payload)
     if logged.kind != kind or (logged.proven is not None and decode_b64url(logged.proven.p) != payload):
         raise EvidenceMismatchError(f"the logged {kind} is another")

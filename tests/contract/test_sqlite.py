@@ -284,6 +284,28 @@ class TestSqlite:
             assert work.seconds > 0
 
 
+async def test_what_was_delivered_leaves_the_disk(tmp_path: Path, directory: Directory) -> None:
+    """At once, not when the store is closed: in the file, and after a checkpoint in the write-ahead log too."""
+    async with open_sqlite(tmp_path) as store:
+        envelope = warning(directory, to={"rilo-we": [0]}, seq=1)
+        await store.commit(acceptance(envelope))
+        assert envelope.blobs[0] in all_bytes(tmp_path)
+        await store.confirm("rilo-we", [1], at=NOW)
+        assert store._ledger.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        assert envelope.blobs[0] not in all_bytes(tmp_path)
+
+
+async def test_what_expired_leaves_the_disk(tmp_path: Path, directory: Directory) -> None:
+    async with open_sqlite(tmp_path) as store:
+        envelope = warning(directory, to=BOTH, seq=1)
+        await store.commit(acceptance(envelope))
+        assert await store.expire(now=envelope.manifest.exp, limit=9, write=lambda *_: b"{}") == 2
+        assert store._ledger.db.execute("SELECT count(*) FROM needs").fetchone() == (0,)
+        assert store._ledger.db.execute("SELECT count(*) FROM parts").fetchone() == (0,)
+        assert store._ledger.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        assert not [blob for blob in envelope.blobs if blob in all_bytes(tmp_path)]
+
+
 def all_bytes(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.iterdir())
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hub.broker.ports import MailCopy, MailMark, MailReceipt, Store
+from hub.broker.ports import MailCopy, MailMark, MailNotice, MailReceipt, Store
 from hub.protocol.directory import Directory
 from hub.protocol.envelope import Proven, write_copy
 from hub.protocol.errors import (
@@ -17,11 +17,12 @@ from hub.protocol.errors import (
     ReplayError,
 )
 from hub.protocol.merkle import leaf_hash, levels, root_of, verify_consistency, verify_inclusion
-from hub.protocol.statements import DECISION_TYP, verify_statement
+from hub.protocol.statements import DECISION_TYP, Expiry, fresh_salt, verify_statement
 from hub.protocol.submission import VerifiedEnvelope
 from hub.protocol.vocabulary import Priority
-from hub.protocol.wire import parse_wire
+from hub.protocol.wire import parse_wire, write_wire
 from tests.support.exchange import (
+    FEDERATION,
     HUB,
     NOW,
     accept_in,
@@ -304,6 +305,104 @@ class TestReceipts:
         await store.add_receipt(receipt(directory, envelope.mh, iss="rilo-we"))
         with pytest.raises(ReplayError):
             await store.add_receipt(receipt(directory, envelope.mh, iss="rilo-we", state="refused"))
+
+    async def test_states_only_move_forward(self, store: Store, directory: Directory) -> None:
+        envelope = warning(directory, to={"de-police": [0]}, seq=1)
+        await store.commit(acceptance(envelope))
+        told = [("read", None), ("refused", None), ("opened", None), ("acted", "checked"), ("acted", "seized")]
+        told += [("purged", None), ("read", None), ("acted", "checked")]
+        states, receipts = [], []
+        for number, (state, act) in enumerate(told):
+            receipts.append(receipt(directory, envelope.mh, iss="de-police", number=number + 1, state=state, act=act))
+            await store.add_receipt(receipts[-1])
+            [row] = await store.deliveries(envelope.mh)
+            states.append(row.state)
+        assert states == ["read", "read", "read", "acted", "acted", "acted", "acted", "acted"]
+        assert row.receipt == receipts[2].jws, "what evidence is made of says opened"
+        assert row.later == tuple(receipts[at].jws for at in (0, 3, 4, 5)), "the first of each, in order"
+        assert len(await store.waiting("fr-customs", limit=64)) == len(told), "all of them are told"
+
+
+class TestExpiry:
+    """What `Record.expire` promises."""
+
+    def _write(self, mh: str, to: str, exp: int) -> bytes:
+        at = exp + 1
+        return write_wire(Expiry(v=1, s=fresh_salt(), fed=FEDERATION, hub=HUB, mh=mh, iat=at, to=to, exp=exp))
+
+    async def test_leaves_the_mailbox_with_an_entry_and_tells_the_originator(
+        self, store: Store, directory: Directory
+    ) -> None:
+        late, alive = warning(directory, to=BOTH, seq=1), warning(directory, to=BOTH, seq=2, exp=NOW + 90_000)
+        for envelope in (late, alive):
+            await store.commit(acceptance(envelope))
+        await store.confirm("rilo-we", [1], at=NOW)
+        exp = late.manifest.exp
+        assert await store.expire(now=exp - 1, limit=9, write=self._write) == 0
+        size = await store.log_size()
+        assert await store.expire(now=exp, limit=9, write=self._write) == 1
+        assert await store.expire(now=exp, limit=9, write=self._write) == 0, "once"
+        assert await store.log_size() == size + 1
+        assert [item.mh for item in await store.waiting("de-police", limit=9)] == [alive.mh]
+        rows = {row.to: row for row in await store.deliveries(late.mh)}
+        assert {to: row.state for to, row in rows.items()} == {"de-police": "expired", "rilo-we": "collected"}
+        [notice] = await store.waiting("fr-customs", limit=9)
+        assert isinstance(notice, MailNotice)
+        assert (notice.mh, notice.proven) == (late.mh, rows["de-police"].expiry)
+        *_, (to, entry) = await store.entries_of(late.mh)
+        assert (to, entry.kind, entry.proven) == ("de-police", "expiry", notice.proven)
+        root = await store.log_root(size + 1)
+        verify_inclusion(leaf_of(entry), entry.index, size + 1, await store.inclusion(entry.index, size + 1), root)
+        assert await store.inputs_of(late.mh, "de-police") == b"inputs of de-police", "decisions are found as before"
+
+    async def test_what_is_receipted_after_all_moves_on(self, store: Store, directory: Directory) -> None:
+        envelope = warning(directory, to={"de-police": [0]}, seq=1)
+        await store.commit(acceptance(envelope))
+        await store.expire(now=envelope.manifest.exp, limit=9, write=self._write)
+        await store.add_receipt(receipt(directory, envelope.mh, iss="de-police"))
+        [row] = await store.deliveries(envelope.mh)
+        assert row.state == "opened"
+
+    async def test_many_are_done_in_steps(self, store: Store, directory: Directory) -> None:
+        for seq in range(1, 6):
+            await store.commit(acceptance(warning(directory, to=BOTH, seq=seq)))
+        counts = []
+        while found := await store.expire(now=NOW + 86_400, limit=4, write=self._write):
+            counts.append(found)
+        assert sum(counts) == 10
+        assert max(counts) <= 4 + len(BOTH)
+        assert not await store.waiting("de-police", limit=9)
+
+
+class TestStanding:
+    async def test_own_messages_and_figures_of_the_mailbox(self, store: Store, directory: Directory) -> None:
+        assert await store.highest("fr-customs#s1") is None
+        envelopes = [warning(directory, to=BOTH, seq=seq) for seq in (1, 2, 5)]
+        accepts = [await store.commit(acceptance(envelope)) for envelope in envelopes]
+        own = await store.own_messages("fr-customs#s1", after=1, limit=9)
+        assert [(one.seq, one.manifest, one.accept) for one in own] == [
+            (2, envelopes[1].jws, accepts[1]),
+            (5, envelopes[2].jws, accepts[2]),
+        ]
+        assert set(own[0].to) == set(BOTH)
+        assert len(await store.own_messages("fr-customs#s1", after=0, limit=1)) == 1
+        assert await store.highest("fr-customs#s1") == 5
+        assert await store.own_messages("de-police#s1", after=0, limit=9) == []
+        assert (await store.collected("rilo-we"), await store.last_collected("rilo-we")) == (0, None)
+        await store.confirm("rilo-we", [1, 3, 99], at=NOW + 7)
+        await store.confirm("rilo-we", [1], at=NOW + 8)
+        assert (await store.collected("rilo-we"), await store.last_collected("rilo-we")) == (2, NOW + 7)
+
+    async def test_only_what_was_offered_to_a_group(self, store: Store, directory: Directory) -> None:
+        for seq, named in ((1, True), (2, False)):
+            once = acceptance(warning(directory, to=BOTH, seq=seq))
+            said = b'{"v":1,"to":{"partner":"x","named":%s}}' % str(named).lower().encode()
+            decisions = tuple(replace(one, inputs=said) for one in once.decisions)
+            await store.commit(replace(once, decisions=decisions))
+        found = await store.offered(since=NOW, limit=9)
+        assert [(one.iss, b"false" in one.inputs) for one in found] == [("fr-customs", True)]
+        assert await store.offered(since=NOW + 1, limit=9) == []
+        assert len(await store.offered(since=NOW, limit=1)) == 1, "the newest are looked at first"
 
 
 class TestGroups:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from connectors.kit.agency_store import AgencyStore
-from connectors.kit.outbox import Outbox
+from connectors.kit.outbox import HandedOver, Outbox
 from tests.faults.disk import Shim
 from tests.support.exchange import NOW, acceptance, make_directory, message_id, receipt, warning
 from tests.support.stores import open_sqlite
@@ -187,7 +187,7 @@ async def work_on_agency(folder: Path, disk: Recording, count: int) -> None:
     async with await AgencyStore.open(folder / "agency.sqlite") as store:
         outbox = Outbox(store)
         for number in range(count):
-            await outbox.hand_over({message_id(number): b"sealed draft" * 300}, at=NOW)
+            await outbox.hand_over([HandedOver(message_id(number), b"sealed draft" * 300)], at=NOW)
             disk.ack(message_id(number))
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from connectors.kit.agency_store import AgencyStore
 from connectors.kit.inbox import Inbox
-from connectors.kit.outbox import Outbox
+from connectors.kit.outbox import HandedOver, Outbox
 from hub.broker.ports import MailCopy
 from hub.protocol.copy import verify_copy
 from hub.protocol.envelope import write_copy
@@ -163,7 +163,7 @@ async def test_what_is_no_store_is_named_so(tmp_path: Path) -> None:
 async def test_a_damaged_agency_store_answers_or_says_so(tmp_path: Path) -> None:
     whole_file = tmp_path / "whole.sqlite"
     async with await AgencyStore.open(whole_file) as store:
-        await Outbox(store).hand_over({message_id(number): b"draft" * 500 for number in range(60)}, at=NOW)
+        await Outbox(store).hand_over([HandedOver(message_id(number), b"draft" * 500) for number in range(60)], at=NOW)
     data, chance, refused = whole_file.read_bytes(), random.Random(20_270_502), 0
     for number in range(DAMAGES):
         file = tmp_path / f"{number}.sqlite"

@@ -23,7 +23,7 @@ from hub.protocol.jws import parse_jws, verify_jws
 from hub.protocol.manifest import parse_disclosure, parse_manifest
 from hub.protocol.marks import parse_marks
 from hub.protocol.operation import verify_operation
-from hub.protocol.receipt import RECEIPT_TYP, verify_receipt
+from hub.protocol.receipt import RECEIPT_TYP, parse_receipt, verify_receipt
 from hub.protocol.session import SessionDesk, SessionKey, make_assertion
 from hub.protocol.statements import DECISION_TYP, verify_statement
 from hub.protocol.strictjson import parse_json, write_json
@@ -123,7 +123,10 @@ def _receipts() -> Sequence[bytes]:
 
 
 def _read_receipt(data: bytes) -> None:
-    hold(verify_receipt(as_text(data), DIRECTORY, now=NOW).jws.encode() in _receipts(), "a forged receipt")
+    unbelieved = parse_receipt(as_text(data))
+    verified = verify_receipt(as_text(data), DIRECTORY, now=NOW)
+    hold(verified.jws.encode() in _receipts(), "a forged receipt")
+    hold(verified.receipt == unbelieved, "it says something else once it is believed")
 
 
 @cache
@@ -287,7 +290,12 @@ def targets() -> Sequence[Target]:
         ),
         Target("leaf", (f"{protocol}.audience.parse_leaf",), _read_leaf, _leaves),
         Target("jws", (f"{protocol}.jws.parse_jws", f"{protocol}.jws.verify_jws"), _read_jws, _receipts),
-        Target("receipt", (f"{protocol}.receipt.verify_receipt",), _read_receipt, _receipts),
+        Target(
+            "receipt",
+            (f"{protocol}.receipt.parse_receipt", f"{protocol}.receipt.verify_receipt"),
+            _read_receipt,
+            _receipts,
+        ),
         Target("operation", (f"{protocol}.operation.verify_operation",), _read_operation, lambda: [_operation()]),
         Target(
             "subscription",

@@ -16,16 +16,21 @@ from aiohttp.test_utils import TestServer, unused_port
 
 from connectors.kit.agency import Agency
 from connectors.kit.agency_store import AgencyStore
+from connectors.kit.alarms import Alarms
 from connectors.kit.client import HubClient
 from connectors.kit.connector import Connector
+from connectors.kit.counters import Counters
+from connectors.kit.deadlines import Deadlines
 from connectors.kit.directory import Beliefs
 from connectors.kit.inbox import Inbox
 from connectors.kit.log_watch import LogWatch
 from connectors.kit.outbox import Outbox
+from connectors.kit.own_receipts import OwnReceipts
 from connectors.kit.settings import ConnectorSettings
 from hub.api.routes import make_app
 from hub.broker.exchange import Exchange
 from hub.broker.notary import Notary, log_signers
+from hub.policy.facts import write_inputs
 from hub.protocol.content import FeedbackDraft, WarningDraft
 from hub.protocol.directory import Directory
 from hub.protocol.encoding import encode_b64url
@@ -40,7 +45,12 @@ from tests.support.exchange import FEDERATION, HUB, NOW, make_directory, sign_as
 from tests.support.memory_store import MemoryStore
 
 YEAR: Final = 366 * 86_400  # seconds
-PLACES: Final = ("hub.broker.audience.decide", "hub.broker.submit.decide", "connectors.kit.audience.decide")
+PLACES: Final = (
+    "hub.broker.audience.decide",
+    "hub.broker.submit.decide",
+    "hub.broker.preview.decide",
+    "connectors.kit.audience.decide",
+)
 
 
 # --- policy as the test says -----------------------------------------------------------------------------------------
@@ -82,14 +92,15 @@ class ScriptedVerdict:
     inputs: bytes = b"{}"
 
 
-def scripted_decide(policies: Any, _message: Any, compartments: Any, addressees: Any) -> list[ScriptedVerdict]:
+def scripted_decide(policies: Any, message: Any, compartments: Any, addressees: Any) -> list[ScriptedVerdict]:
     """Decide as the set says; a suspended partner gets nothing."""
     verdicts = []
-    for addressee in addressees:
+    inputs = write_inputs(policies.digest, message, compartments, addressees)
+    for addressee, data in zip(addressees, inputs, strict=True):
         denied = policies.deny.get(addressee.partner, frozenset())
         cids = [one.cid for one in compartments if one.label not in denied and not addressee.suspended]
         others = tuple(ScriptedDenial(one.cid) for one in compartments if one.cid not in cids)
-        verdicts.append(ScriptedVerdict(addressee.partner, tuple(cids), others))
+        verdicts.append(ScriptedVerdict(addressee.partner, tuple(cids), others, inputs=data))
     return verdicts
 
 
@@ -204,7 +215,13 @@ class World:
         folder = self._folder / partner
         folder.mkdir(exist_ok=True)
         settings = ConnectorSettings(
-            partner=partner, federation=FEDERATION, hub=HUB, hub_url=self._url, poll_seconds=0, refresh_seconds=1
+            partner=partner,
+            federation=FEDERATION,
+            hub=HUB,
+            hub_url=self._url,
+            poll_seconds=0,
+            refresh_seconds=1,
+            watch_seconds=1,
         )
         keyring = keyring_of(partner)
         client = BrittleClient(
@@ -227,6 +244,10 @@ class World:
             mirror=ScriptedMirror(self.directory, self.policies),
             outbox=Outbox(store),
             inbox=Inbox(store),
+            receipts=OwnReceipts(store),
+            alarms=Alarms(store),
+            deadlines=Deadlines(store),
+            counters=Counters(store),
             log=LogWatch(store, hub=HUB),
             clock=self.clock,
         )

@@ -30,6 +30,7 @@ from hub.protocol.statements import (
 )
 from hub.protocol.submission import VerifiedEnvelope, verify_submission
 from hub.protocol.subscription import (
+    Criteria,
     Subscription,
     VerifiedSubscription,
     sign_subscription,
@@ -276,7 +277,9 @@ def accept_in(directory: Directory, proven: bytes) -> Accept:
     )
 
 
-def receipt(directory: Directory, mh: str, *, iss: str, number: int = 1, state: str = "opened") -> VerifiedReceipt:
+def receipt(
+    directory: Directory, mh: str, *, iss: str, number: int = 1, state: str = "opened", act: str | None = None
+) -> VerifiedReceipt:
     """Return an addressee's receipt; `number` makes its identifier."""
     shape = Receipt.model_validate(
         {
@@ -287,11 +290,13 @@ def receipt(directory: Directory, mh: str, *, iss: str, number: int = 1, state: 
             "mh": mh,
             "iat": NOW,
             "state": state,
-            "error": None if state == "opened" else "seal/not-openable",
+            "act": act,
+            "error": "seal/not-openable" if state == "refused" else None,
             "rel": (),
             "dec": (),
             "cps": (),
-        }
+        },
+        strict=False,
     )
     return verify_receipt(sign_receipt(shape, signer_of(iss)), directory, now=NOW)
 
@@ -318,6 +323,11 @@ def operation(
     return verify_operation(sign_operation(shape, signer_of(iss)), directory, now=NOW)
 
 
+def criteria(**given: Any) -> Criteria:
+    """Return what a subscription wants: anything, narrowed by what is given."""
+    return Criteria.model_validate({name: given.get(name, ()) for name in Criteria.model_fields}, strict=False)
+
+
 def subscription(
     directory: Directory, *, iss: str = "rilo-we", iat: int = NOW, active: bool = True, topics: tuple[Topic, ...] = ()
 ) -> VerifiedSubscription:
@@ -329,8 +339,6 @@ def subscription(
         jti=message_id(iat),
         iat=iat,
         active=active,
-        kinds=(),
-        operations=(),
-        topics=topics,
+        want=criteria(topics=topics),
     )
     return verify_subscription(sign_subscription(shape, signer_of(iss)), directory, now=NOW)

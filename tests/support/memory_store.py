@@ -13,14 +13,17 @@ from hub.broker.ports import (
     Acceptance,
     DecisionEntry,
     Delivery,
-    DeliveryState,
     KnownMessage,
     MailCopy,
     MailItem,
     MailMark,
+    MailNotice,
     MailReceipt,
+    OfferedMessage,
+    OwnMessage,
     RecordedEntry,
 )
+from hub.policy.facts import is_offered
 from hub.protocol.errors import (
     DecisionChainError,
     ForkError,
@@ -33,9 +36,9 @@ from hub.protocol.errors import (
 from hub.protocol.hazmat import random_bytes
 from hub.protocol.merkle import leaf_hash, levels, node_hash, path_in, root_of
 from hub.protocol.operation import VerifiedOperation
-from hub.protocol.receipt import VerifiedReceipt
+from hub.protocol.receipt import DeliveryState, VerifiedReceipt, further, parse_receipt
 from hub.protocol.release import ReleasedCopy
-from hub.protocol.statements import ACCEPT_TYP, DECISION_TYP, Batch
+from hub.protocol.statements import ACCEPT_TYP, DECISION_TYP, EXPIRY_TYP, Batch
 from hub.protocol.strictjson import write_json
 from hub.protocol.submission import VerifiedEnvelope
 from hub.protocol.subscription import VerifiedSubscription
@@ -56,6 +59,7 @@ class _Mail:
     entry: RecordedEntry
     mh: str
     copy: ReleasedCopy | None
+    notice: bool = False
 
 
 @dataclass
@@ -94,6 +98,7 @@ class MemoryStore:
         self._operations: dict[str, VerifiedOperation] = {}
         self._subscriptions: dict[str, VerifiedSubscription] = {}
         self._checkpoints: dict[int, str] = {}
+        self._collected: dict[str, list[int]] = {}  # when each item was taken, by partner
 
     @contextmanager
     def _write(self) -> Iterator[None]:
@@ -200,11 +205,20 @@ class MemoryStore:
                 message.blobs[cid] = message.envelope.blobs[int(cid[1:])]
             self._post(decision.to, routine, entry, message.known.mh, copy)
 
-    def _post(self, partner: str, routine: bool, entry: RecordedEntry, mh: str, copy: ReleasedCopy | None) -> None:  # noqa: FBT001
+    def _post(
+        self,
+        partner: str,
+        routine: bool,  # noqa: FBT001
+        entry: RecordedEntry,
+        mh: str,
+        copy: ReleasedCopy | None,
+        *,
+        notice: bool = False,
+    ) -> None:
         if (mh, partner if copy else entry) not in {(about, to if copy else one) for about, to, one in self._entries}:
             raise PolicedError("mail that is not recorded")
         self._last[partner] = self._last.get(partner, 0) + 1
-        self._mail.setdefault(partner, []).append(_Mail(self._last[partner], routine, entry, mh, copy))
+        self._mail.setdefault(partner, []).append(_Mail(self._last[partner], routine, entry, mh, copy, notice))
         if partner in self._bells:
             self._bells.pop(partner).set()
 
@@ -228,9 +242,59 @@ class MemoryStore:
                 raise NotFoundError(receipt.mh)
             self._receipts[receipt.iss, receipt.jti] = verified.jws
             entry = self._append("receipt", verified.jws.encode(), receipt.mh, receipt.iss, b"")
-            if delivery.state != "opened":
-                message.deliveries[receipt.iss] = replace(delivery, state=receipt.state, receipt=verified.jws)
+            message.deliveries[receipt.iss] = _after(delivery, verified)
             self._post(message.known.iss, True, entry, receipt.mh, None)  # noqa: FBT003
+
+    async def expire(self, *, now: int, limit: int, write: Callable[[str, str, int], bytes]) -> int:
+        """See `Record.expire`."""
+        due = [
+            (partner, mail)
+            for partner, box in self._mail.items()
+            for mail in box
+            if mail.copy and self._messages[mail.mh].envelope.manifest.exp <= now
+        ][:limit]
+        if due:
+            with self._write():
+                self._expire(due, write)
+        return len(due)
+
+    def _expire(self, due: list[tuple[str, _Mail]], write: Callable[[str, str, int], bytes]) -> None:
+        statements = [
+            (EXPIRY_TYP, write(mail.mh, partner, self._messages[mail.mh].envelope.manifest.exp))
+            for partner, mail in due
+        ]
+        batch = Batch(statements, federation=self._federation, hub=self._hub, at=self._clock())
+        jws = self._sign(batch.payload)
+        for place, (partner, mail) in enumerate(due):
+            message = self._messages[mail.mh]
+            proven = batch.prove(place, jws)
+            entry = self._append("expiry", statements[place][1], mail.mh, partner, proven)
+            self._mail[partner].remove(mail)
+            row = message.deliveries[partner]
+            state: DeliveryState = "expired" if row.state == "waiting" else row.state
+            message.deliveries[partner] = replace(row, state=state, expiry=proven)
+            self._drop_blobs(message)
+            self._post(message.known.iss, True, entry, mail.mh, None, notice=True)  # noqa: FBT003
+
+    async def own_messages(self, kid: str, *, after: int, limit: int) -> Sequence[OwnMessage]:
+        """See `Record.own_messages`."""
+        own = sorted(
+            (one for one in self._all() if one.known.kid == kid and one.known.seq > after),
+            key=lambda one: one.known.seq,
+        )
+        return [OwnMessage(one.known.seq, one.known.manifest, one.accept.proven, tuple(one.deliveries)) for one in own][
+            :limit
+        ]
+
+    async def highest(self, kid: str) -> int | None:
+        """See `Record.highest`."""
+        return max((one.known.seq for one in self._all() if one.known.kid == kid), default=None)
+
+    async def offered(self, *, since: int, limit: int) -> Sequence[OfferedMessage]:
+        """See `Record.offered`."""
+        newest = [one for one in self._all() if one.known.accepted_at >= since][::-1][:limit]
+        found = [(one.known.iss, [data for data in one.inputs.values() if is_offered(data)]) for one in newest]
+        return [OfferedMessage(iss, inputs[0]) for iss, inputs in found if inputs]
 
     async def entries_of(self, mh: str) -> Sequence[tuple[str | None, RecordedEntry]]:
         """See `Record.entries_of`."""
@@ -266,6 +330,8 @@ class MemoryStore:
         return [mail for mail in box if mail.seq > after[mail.routine]]
 
     def _item(self, partner: str, mail: _Mail) -> MailItem:
+        if mail.notice:
+            return MailNotice(mail.seq, mail.mh, mail.entry.proven)
         if mail.copy is None:
             return MailReceipt(mail.seq, mail.mh, mail.entry.payload.decode())
         if (mail.mh, partner, mail.entry) not in self._entries or mail.entry.kind != "decision":
@@ -289,13 +355,23 @@ class MemoryStore:
         with self._write():
             box = self._mail.get(partner, [])
             self._mail[partner] = [mail for mail in box if mail.seq not in seqs]
-            for mail in box:
-                if mail.seq in seqs and mail.copy:
+            taken = [mail for mail in box if mail.seq in seqs]
+            self._collected.setdefault(partner, []).extend([at] * len(taken))
+            for mail in taken:
+                if mail.copy:
                     message = self._messages[mail.mh]
                     row = message.deliveries[partner]
                     state = "collected" if row.state == "waiting" else row.state
                     message.deliveries[partner] = replace(row, state=state, collected_at=row.collected_at or at)
                     self._drop_blobs(message)
+
+    async def collected(self, partner: str) -> int:
+        """See `Mailboxes.collected`."""
+        return len(self._collected.get(partner, ()))
+
+    async def last_collected(self, partner: str) -> int | None:
+        """See `Mailboxes.last_collected`."""
+        return max(self._collected.get(partner, ()), default=None)
 
     async def wait(self, partner: str, *, seconds: float, after: MailMark = START) -> None:
         """See `Mailboxes.wait`."""
@@ -379,6 +455,18 @@ class MemoryStore:
     async def checkpoint(self) -> str | None:
         """See `LogReader.checkpoint`."""
         return self._checkpoints[max(self._checkpoints)] if self._checkpoints else None
+
+
+def _after(row: Delivery, verified: VerifiedReceipt) -> Delivery:
+    """Return the row after a receipt: the state only moves forward, and the first receipt of each later kind counts."""
+    receipt = verified.receipt
+    state = further(row.state, receipt.state)
+    if receipt.state in ("opened", "refused"):
+        settled = row.receipt is not None and parse_receipt(row.receipt).state == "opened"
+        return replace(row, state=state, receipt=row.receipt if settled else verified.jws)
+    known = {(one.state, one.act) for one in map(parse_receipt, row.later)}
+    fresh = () if (receipt.state, receipt.act) in known else (verified.jws,)
+    return replace(row, state=state, later=(*row.later, *fresh))
 
 
 def _police(acceptance: Acceptance) -> None:

@@ -255,7 +255,9 @@ async def test_the_name_is_only_where_it_is_read(
         evidence, _ = await make_evidence(customs.connector, warning.mh, "de-customs", anchor=exercise.anchor)
         exercise.folder.joinpath("evidence.json").write_bytes(evidence)
         await customs.report(OPERATION)
-        await customs.connector.log.look(customs.connector.client, customs.connector.directory)
+        await customs.connector.log.look(
+            customs.connector.client, customs.connector.directory, now=customs.connector.clock()
+        )
         assert await other.inbox()
         assert await customs.outbox()
         assert check_files(exercise.folder) > 100_000

@@ -15,6 +15,7 @@ from connectors.kit.agency import Agency
 from hub.protocol.errors import PassphraseError, SetupError, UnreachableError
 from hub.protocol.vocabulary import Label
 from tests.support.agency import feedback_draft, warning_draft
+from tests.support.exchange import criteria
 from tests.support.exercise import Exercise
 from tests.support.office import PASSPHRASE
 
@@ -61,7 +62,9 @@ async def test_a_warning_is_read_answered_and_its_answer_is_read(folders: dict[s
         assert (received.opened, received.receipts) == ((answer.mh,), 2)
         assert (await customs.read(answer.mh)).content(Label.OUTCOME) is not None
         assert {row.state for row in await customs.matrix(sent.mh)} == {"opened"}
-        checkpoint = await customs.connector.log.look(customs.connector.client, customs.connector.directory)
+        checkpoint = await customs.connector.log.look(
+            customs.connector.client, customs.connector.directory, now=customs.connector.clock()
+        )
         assert checkpoint.size > 0
 
 
@@ -82,7 +85,7 @@ async def test_an_operation_and_a_subscription_lead_to_addressees(folders: dict[
         )
         assert [one.op for one in await customs.operations()] == [opened.op]
         assert await bureau.operations() == ()
-        await rilo.subscribe(topics=["subject:consignment"])
+        await rilo.subscribe(want=criteria(topics=("subject:consignment",)))
         assert (await rilo.subscription()) is not None
         draft = warning_draft(operation="exercise-lantern")
         audience = await customs.audience(draft, operation=True, subscribers=True)

@@ -21,14 +21,15 @@ from connectors.cli import show as showing
 from connectors.cli.connector import connector
 from connectors.cli.enrol import init as initialise
 from connectors.cli.inbox import inbox
+from connectors.cli.matrix import _Sent, matrix
 from connectors.cli.operation import operation
-from connectors.cli.outbox import matrix, outbox
+from connectors.cli.outbox import outbox
 from connectors.cli.output import Grid, aligned, counted, local, show
 from connectors.cli.send import audience, feedback, read_drafts, warn
 from connectors.cli.subscribe import subscribe
-from connectors.kit.agency import Agency
 from connectors.kit.audience import Audience, Candidate, Withheld
 from connectors.kit.inbox import InboxEntry
+from connectors.kit.matrix import CheckedRow
 from connectors.kit.receive import Received
 from connectors.kit.report import Report
 from connectors.kit.settings import read_settings
@@ -300,6 +301,9 @@ ROW: Final = MatrixRow(
     state="collected",
     collected_at=NOW,
     receipt=None,
+    later=(),
+    expiry=None,
+    seen=None,
     withheld=(WithheldReason(cid="c2", reason="policy/floor", rules=("HUB-01", "HUB-02"), near_miss=""),),
 )
 OPERATION: Final = Operation(
@@ -382,9 +386,6 @@ class FakeAgency:
     async def outbox(self, *, limit: int) -> Sequence[Any]:
         return [][:limit]
 
-    async def matrix(self, _mh: str) -> tuple[MatrixRow, ...]:
-        return (ROW,)
-
     async def operations(self) -> tuple[Operation, ...]:
         return (OPERATION,)
 
@@ -397,11 +398,7 @@ class FakeAgency:
 
     async def subscribe(self, **given: Any) -> Subscription:
         self.asked.append(("subscribe", given))
-        return Subscription(v=1, fed="x", iss="rilo-we", jti=OPERATION.jti, iat=NOW, **_tuples(given))
-
-
-def _tuples(given: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(one) if isinstance(one, list) else one for name, one in given.items()}
+        return Subscription(v=1, fed="x", iss="rilo-we", jti=OPERATION.jti, iat=NOW, **given)
 
 
 @pytest.fixture
@@ -410,10 +407,10 @@ def agency(monkeypatch: pytest.MonkeyPatch) -> FakeAgency:
     for name in ("send", "inbox", "outbox", "operation", "subscribe"):
         monkeypatch.setattr(f"connectors.cli.{name}.open_agency", opening(fake))
 
-    async def labels(_agency: Agency, _mh: str) -> list[str]:
-        return ["action", "consignment", "narrative"]
+    async def of_message(_folder: Path, mh: str) -> _Sent:
+        return _Sent(mh, ["action", "consignment", "narrative"], (CheckedRow(ROW, (), None),), (), ())
 
-    monkeypatch.setattr("connectors.cli.outbox._labels", labels)
+    monkeypatch.setattr("connectors.cli.matrix._of_message", of_message)
     return fake
 
 
@@ -546,7 +543,7 @@ def test_a_report_is_read_by_people_and_programs(tmp_path: Path, agency: FakeAge
 def test_a_subscription_is_told_in_words(tmp_path: Path, agency: FakeAgency) -> None:
     options = ("--kind", "seizure", "--operation", "lantern", "--topic", "hs:93", "--topic", "mode:sea")
     text = invoke(subscribe, tmp_path, *options).stdout
-    assert text == "Subscribed to seizures, of lantern, about hs:93 or mode:sea.\n"
+    assert text == "Subscribed to seizures, of lantern, about hs:93, about mode:sea.\n"
     assert invoke(subscribe, tmp_path).stdout == "Subscribed to messages of every kind.\n"
     assert invoke(subscribe, tmp_path, "--off").stdout == "Subscribed to nothing.\n"
     assert [given["active"] for _, given in agency.asked] == [True, True, False]

@@ -17,7 +17,7 @@ from connectors.cli.keep import restore as restore_command
 from connectors.kit.agency_store import AgencyStore, read_only
 from connectors.kit.backup import back_up, restore
 from connectors.kit.fsck import examine_store
-from connectors.kit.outbox import Outbox
+from connectors.kit.outbox import HandedOver, Outbox
 from hub.host.backup import MANIFEST, read_manifest
 from hub.host.findings import Finding, Level
 from hub.protocol.errors import BackupError, SetupError, StoreError
@@ -126,9 +126,9 @@ def test_the_commands(folder: Path, tmp_path: Path) -> None:
 async def test_a_backup_is_taken_while_the_store_is_in_use(folder: Path, tmp_path: Path) -> None:
     file, again = tmp_path / "x.backup", tmp_path / "again"
     async with await AgencyStore.open(store_of(folder)) as store:
-        await Outbox(store).hand_over({"before": b"draft"}, at=NOW)
+        await Outbox(store).hand_over([HandedOver("before", b"draft")], at=NOW)
         made = back_up(folder, file, now=NOW, with_keys=False)
-        await Outbox(store).hand_over({"after": b"draft"}, at=NOW)
+        await Outbox(store).hand_over([HandedOver("after", b"draft")], at=NOW)
     assert file.stat().st_mode & 0o777 == 0o600
     assert set(made.files) == {"agency.toml", "agency.sqlite", "root.json"}, "the keystore only when it is asked for"
     assert read_manifest(file) == made == restore(file, again, now=NOW)

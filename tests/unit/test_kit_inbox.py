@@ -8,10 +8,11 @@ import pytest
 
 from connectors.kit.agency_store import AgencyStore
 from connectors.kit.inbox import Inbox, Standing, frame_digest
-from connectors.kit.outbox import Outbox
+from connectors.kit.outbox import HandedOver, Outbox
+from connectors.kit.own_receipts import OwnReceipts, SignedReceipt
 from hub.protocol.errors import ForkError, NotFoundError, ReplayError
 from hub.protocol.manifest import Manifest
-from tests.support.exchange import NOW, make_directory, message_id, warning
+from tests.support.exchange import NOW, make_directory, message_id, receipt, warning
 
 DIRECTORY = make_directory()
 
@@ -28,12 +29,22 @@ def _manifest(**members: Any) -> Manifest:
 
 def _standing(letter: str, *, rseq: int = 1, **members: Any) -> Standing:
     manifest = _manifest(**members)
-    return Standing(mh=letter * 43, kid=f"{manifest.iss}#s1", rseq=rseq, manifest=manifest)
+    kid = f"{manifest.iss}#s1"
+    return Standing(mh=letter * 43, kid=kid, rseq=rseq, manifest=manifest, text="manifest", keep=86_400)
+
+
+def _signed(mh: str, state: str = "opened") -> SignedReceipt:
+    verified = receipt(DIRECTORY, mh, iss="de-customs", state=state)
+    return SignedReceipt(verified.receipt, verified.jws)
+
+
+async def _waiting(inbox: Inbox) -> list[tuple[int, str]]:
+    return [(one.place, one.state) for one in await OwnReceipts(inbox._store).waiting(limit=9)]
 
 
 async def _open(inbox: Inbox, frame: bytes, standing: Standing) -> bool:
     await inbox.keep([frame], at=NOW)
-    return await inbox.mark_opened(frame_digest(frame), standing, f"receipt of {standing.mh}", at=NOW)
+    return await inbox.mark_opened(frame_digest(frame), standing, _signed(standing.mh), at=NOW)
 
 
 async def test_the_same_bytes_are_kept_once(inbox: Inbox) -> None:
@@ -49,7 +60,7 @@ async def test_a_message_is_opened_once_from_whatever_copy(inbox: Inbox) -> None
     assert await _open(inbox, b"first copy", _standing("A"))
     assert not await _open(inbox, b"second copy", _standing("A"))
     assert [entry.state for entry in await inbox.entries(limit=9)] == ["opened"]
-    assert len(await inbox.waiting_receipts()) == 1
+    assert [state for _, state in await _waiting(inbox)] == ["opened"]
 
 
 async def test_another_message_under_one_identifier_is_a_replay(inbox: Inbox) -> None:
@@ -67,7 +78,7 @@ async def test_another_message_under_one_number_is_a_fork(inbox: Inbox) -> None:
 
 async def test_a_refused_copy_does_not_hide_a_good_one(inbox: Inbox) -> None:
     await inbox.keep([b"bad"], at=NOW)
-    await inbox.mark_refused(frame_digest(b"bad"), "envelope/digest-mismatch", "receipt", at=NOW)
+    await inbox.mark_refused(frame_digest(b"bad"), "envelope/digest-mismatch", _signed("B" * 43, "refused"), at=NOW)
     assert await _open(inbox, b"good", _standing("A"))
     assert [(entry.state, entry.code) for entry in await inbox.entries(limit=9)] == [
         ("opened", None),
@@ -90,13 +101,13 @@ async def test_gaps_are_numbers_that_never_came(inbox: Inbox) -> None:
 async def test_receipts_wait_until_they_are_settled(inbox: Inbox) -> None:
     await _open(inbox, b"a", _standing("A"))
     await inbox.keep([b"b", b"c"], at=NOW)
-    await inbox.mark_refused(frame_digest(b"b"), "seal/not-openable", "refusal", at=NOW)
+    await inbox.mark_refused(frame_digest(b"b"), "seal/not-openable", _signed("B" * 43, "refused"), at=NOW)
     await inbox.mark_refused(frame_digest(b"c"), "encoding/frame", None, at=NOW)
-    waiting = await inbox.waiting_receipts()
-    assert [text for _, text in waiting] == [f"receipt of {'A' * 43}", "refusal"]
-    await inbox.settle_receipt(waiting[0][0], "taken")
-    await inbox.settle_receipt(waiting[1][0], "refused")
-    assert await inbox.waiting_receipts() == []
+    waiting = await _waiting(inbox)
+    assert [state for _, state in waiting] == ["opened", "refused"]
+    await OwnReceipts(inbox._store).settle(waiting[0][0], "taken")
+    await OwnReceipts(inbox._store).settle(waiting[1][0], "refused")
+    assert await _waiting(inbox) == []
 
 
 async def test_a_message_is_handled_in_one_step_with_its_answers(tmp_path: Path) -> None:
@@ -104,7 +115,7 @@ async def test_a_message_is_handled_in_one_step_with_its_answers(tmp_path: Path)
         inbox, outbox = Inbox(store), Outbox(store)
         await _open(inbox, b"a", _standing("A"))
         assert await inbox.unhandled() == ["A" * 43]
-        await outbox.hand_over({"answer": b"draft"}, at=NOW, handled="A" * 43)
+        await outbox.hand_over([HandedOver("answer", b"draft")], at=NOW, handled="A" * 43)
         assert await inbox.unhandled() == []
-        await outbox.hand_over({"again": b"draft"}, at=NOW, handled="A" * 43)
+        await outbox.hand_over([HandedOver("again", b"draft")], at=NOW, handled="A" * 43)
         assert await outbox.unfinished() == ["answer"], "a second process answers nothing"

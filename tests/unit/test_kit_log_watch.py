@@ -24,7 +24,7 @@ async def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 async def _look(agency: Agency) -> Checkpoint:
     connector = agency.connector
-    return await connector.log.look(connector.client, connector.directory)
+    return await connector.log.look(connector.client, connector.directory, now=connector.clock())
 
 
 def _show(agency: Agency, monkeypatch: pytest.MonkeyPatch, note: str) -> None:

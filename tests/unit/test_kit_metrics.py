@@ -11,7 +11,7 @@ from aiohttp.test_utils import unused_port
 from connectors.kit.agency import Agency
 from connectors.kit.agency_store import AgencyStore, read_only
 from connectors.kit.metrics import store_samples, told
-from connectors.kit.outbox import Outbox
+from connectors.kit.outbox import HandedOver, Outbox
 from hub.host import metrics
 from hub.host.metrics import Measure
 from hub.protocol.errors import SetupError
@@ -23,8 +23,8 @@ from tests.support.tree import CODE, check_none, modules
 async def test_the_oldest_unsent_message_counts(tmp_path: Path) -> None:
     async with await AgencyStore.open(tmp_path / "agency.sqlite") as store:
         outbox = Outbox(store)
-        await outbox.hand_over({"a": b"draft"}, at=NOW - 100)
-        await outbox.hand_over({"b": b"draft"}, at=NOW - 50)
+        await outbox.hand_over([HandedOver("a", b"draft")], at=NOW - 100)
+        await outbox.hand_over([HandedOver("b", b"draft")], at=NOW - 50)
         await outbox.refuse("b", "policy/denied", found="waiting")
         with closing(read_only(tmp_path / "agency.sqlite")) as db:
             found = {(one.measure.name, one.values): one.number for one in store_samples(db, "fr-customs", NOW)}

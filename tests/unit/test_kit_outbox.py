@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connectors.kit.agency_store import AgencyStore
-from connectors.kit.outbox import Numbers, Outbox, SealedMessage
+from connectors.kit.outbox import HandedOver, Numbers, Outbox, SealedMessage
 from hub.protocol.errors import NotFoundError, StoreError, StoreVersionError
 from tests.support.exchange import NOW, make_directory, receipt
 
@@ -30,7 +30,7 @@ async def _keep(outbox: Outbox, identifier: str, numbers: Numbers, mh: str) -> b
 
 async def test_numbers_follow_each_other_by_key_and_by_addressee(store: AgencyStore) -> None:
     outbox = Outbox(store)
-    await outbox.hand_over({"a": b"draft", "b": b"draft"}, at=NOW)
+    await outbox.hand_over([HandedOver("a", b"draft"), HandedOver("b", b"draft")], at=NOW)
     first = await outbox.next_numbers(KID, ["de-customs", "de-police"])
     assert first == Numbers(KID, 1, None, {"de-customs": 1, "de-police": 1})
     assert await outbox.next_numbers(KID, ["de-customs", "de-police"]) == first, "looking reserves nothing"
@@ -44,7 +44,7 @@ async def test_numbers_follow_each_other_by_key_and_by_addressee(store: AgencySt
 
 async def test_numbers_that_were_taken_meanwhile_are_not_given_again(store: AgencyStore) -> None:
     outbox = Outbox(store)
-    await outbox.hand_over({"a": b"", "b": b""}, at=NOW)
+    await outbox.hand_over([HandedOver("a", b""), HandedOver("b", b"")], at=NOW)
     numbers = await outbox.next_numbers(KID, ["de-customs"])
     assert await _keep(outbox, "a", numbers, MH)
     assert not await _keep(outbox, "b", numbers, OTHER_MH)
@@ -55,7 +55,7 @@ async def test_numbers_that_were_taken_meanwhile_are_not_given_again(store: Agen
 
 async def test_a_message_is_sealed_once(store: AgencyStore) -> None:
     outbox = Outbox(store)
-    await outbox.hand_over({"a": b""}, at=NOW)
+    await outbox.hand_over([HandedOver("a", b"")], at=NOW)
     assert await _keep(outbox, "a", await outbox.next_numbers(KID, ["de-customs"]), MH)
     assert not await _keep(outbox, "a", await outbox.next_numbers(KID, ["de-customs"]), OTHER_MH)
     entry = await outbox.entry("a")
@@ -67,7 +67,7 @@ async def test_everything_survives_reopening(tmp_path: Path) -> None:
     file = tmp_path / "agency.sqlite"
     async with await AgencyStore.open(file) as store:
         outbox = Outbox(store)
-        await outbox.hand_over({"a": b"first", "b": b"second"}, at=NOW)
+        await outbox.hand_over([HandedOver("a", b"first"), HandedOver("b", b"second")], at=NOW)
         await _keep(outbox, "a", await outbox.next_numbers(KID, ["de-customs"]), MH)
     async with await AgencyStore.open(file) as store:
         outbox = Outbox(store)
@@ -82,7 +82,7 @@ async def test_everything_survives_reopening(tmp_path: Path) -> None:
 
 async def test_the_end_of_a_message_is_final(store: AgencyStore) -> None:
     outbox = Outbox(store)
-    await outbox.hand_over({"a": b"", "b": b""}, at=NOW)
+    await outbox.hand_over([HandedOver("a", b""), HandedOver("b", b"")], at=NOW)
     await _keep(outbox, "a", await outbox.next_numbers(KID, []), MH)
     await outbox.keep_accept("a", b"accept")
     await outbox.refuse("a", "envelope/expired", found="sealed")
@@ -93,7 +93,7 @@ async def test_the_end_of_a_message_is_final(store: AgencyStore) -> None:
     await outbox.refuse("b", "policy/denied", found="waiting")
     await outbox.keep_accept("b", b"accept")
     assert (await outbox.entry("b")).state == "refused"
-    await outbox.hand_over({"b": b"again"}, at=NOW)
+    await outbox.hand_over([HandedOver("b", b"again")], at=NOW)
     assert (await outbox.entry("b")).draft == b""
     with pytest.raises(NotFoundError):
         await outbox.entry("c")
@@ -102,7 +102,7 @@ async def test_the_end_of_a_message_is_final(store: AgencyStore) -> None:
 async def test_two_processes_share_the_numbers(tmp_path: Path) -> None:
     file = tmp_path / "agency.sqlite"
     async with await AgencyStore.open(file) as one, await AgencyStore.open(file) as other:
-        await Outbox(one).hand_over({"a": b"", "b": b""}, at=NOW)
+        await Outbox(one).hand_over([HandedOver("a", b""), HandedOver("b", b"")], at=NOW)
         same = await Outbox(one).next_numbers(KID, ["de-customs"])
         kept = await asyncio.gather(_keep(Outbox(one), "a", same, MH), _keep(Outbox(other), "b", same, OTHER_MH))
         assert sorted(kept) == [False, True]
@@ -137,7 +137,7 @@ async def test_another_version_is_not_touched(tmp_path: Path) -> None:
 async def test_what_another_process_brought_further_is_not_given_up(store: AgencyStore) -> None:
     """One process fails before it sealed; another has sealed meanwhile, and the hub's accept is the last word."""
     outbox = Outbox(store)
-    await outbox.hand_over({"a": b""}, at=NOW)
+    await outbox.hand_over([HandedOver("a", b"")], at=NOW)
     await _keep(outbox, "a", await outbox.next_numbers(KID, []), MH)
     await outbox.refuse("a", "seal/no-addressee-key", found="waiting")
     assert (await outbox.entry("a")).state == "sealed"
@@ -149,12 +149,12 @@ async def test_what_another_process_brought_further_is_not_given_up(store: Agenc
 
 async def test_receipts_are_tied_to_own_messages(store: AgencyStore) -> None:
     outbox, directory = Outbox(store), make_directory()
-    await outbox.hand_over({"a": b""}, at=NOW)
+    await outbox.hand_over([HandedOver("a", b"")], at=NOW)
     await _keep(outbox, "a", await outbox.next_numbers(KID, ["de-customs"]), MH)
     opened = receipt(directory, MH, iss="de-customs")
     for _ in range(2):
-        await outbox.add_receipt(opened)
-    await outbox.add_receipt(receipt(directory, MH, iss="de-police", number=2, state="refused"))
+        await outbox.add_receipt(opened, at=NOW)
+    await outbox.add_receipt(receipt(directory, MH, iss="de-police", number=2, state="refused"), at=NOW)
     kept = await outbox.receipts(MH)
     assert [(one.iss, one.state, one.code) for one in kept] == [
         ("de-customs", "opened", None),
@@ -162,4 +162,4 @@ async def test_receipts_are_tied_to_own_messages(store: AgencyStore) -> None:
     ]
     assert kept[0].jws == opened.jws
     with pytest.raises(NotFoundError):
-        await outbox.add_receipt(receipt(directory, OTHER_MH, iss="de-customs", number=3))
+        await outbox.add_receipt(receipt(directory, OTHER_MH, iss="de-customs", number=3), at=NOW)

@@ -229,7 +229,7 @@ async def test_a_copy_for_somebody_else_is_refused_and_the_hub_takes_no_receipt(
     await examine_new(wrong.connector)
     assert await _states(wrong) == [("refused", "envelope/broken-decision-chain")]
     await send_receipts(wrong.connector)
-    assert await wrong.connector.inbox.waiting_receipts() == [], "settled: the hub has no such delivery"
+    assert await wrong.connector.receipts.waiting(limit=9) == [], "settled: the hub has no such delivery"
 
 
 async def test_an_expired_copy_is_refused(world: World) -> None:
