@@ -16,11 +16,13 @@ from hub.protocol.encoding import decode_b64url, encode_b64url, lp, parse_frame
 from hub.protocol.envelope import MAX_SUBMISSION, Proven
 from hub.protocol.errors import (
     AnswerError,
+    BusyError,
     EncodingError,
     InternalError,
+    LoginKeyError,
     MalformedError,
     NotFoundError,
-    PartnerSuspendedError,
+    TokenExpiredError,
     UploadOffsetError,
     ValiseError,
 )
@@ -66,6 +68,7 @@ class MailPiece(Wire):
     data: bytes
 
 
+_GO_ON: Final = (BusyError, LoginKeyError, TokenExpiredError)  # ends of a stream after which the next one may begin
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _Shape = TypeVar("_Shape", bound=Wire)
 
@@ -182,13 +185,14 @@ class HubClient(Line):
 
         Raises:
             PartnerSuspendedError: this partner was suspended.
+            StoreError: the hub cannot read the mailbox; wait before the next call.
         """
         async for event in self._events("/v1/mailbox/stream", after):
             if event.kind == "end":
                 ended = _refusal_in(event.data)
-                if isinstance(ended, PartnerSuspendedError):
-                    raise ended
-                return
+                if isinstance(ended, _GO_ON):
+                    return
+                raise ended
             item = _read(StreamedItem, event.data)
             yield StreamedPiece(event.mark, MailPiece(seq=item.seq, kind=item.kind, data=await self._body_of(item)))
 

@@ -87,7 +87,6 @@ def make_app(
     app = web.Application(middlewares=[problems], client_max_size=MAX_SUBMISSION)
     app[EXCHANGE] = exchange
     app[HEALTH] = Health(exchange)  # whoever runs it says more (`hub/watch.py`)
-    app[HEALTH] = Health(exchange)  # whoever runs it says more (`hub/watch.py`)
     app[DESK] = SessionDesk(hub=exchange.hub)
     app[PUBLIC_URL] = public_url
     app[NOTARY] = notary

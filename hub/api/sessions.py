@@ -66,7 +66,7 @@ def with_session(endpoint: Endpoint) -> Route:
             quotas.volume(caller.partner, len(body))
             await check_standing(request)  # again: a body may take a minute
             response = await endpoint.run(request)
-            if request.method == "GET":
+            if request.method == "GET" and not response.prepared:
                 await check_standing(request)  # nothing leaves to a partner that was put out while it waited
         _tell(response, standing)
         return response

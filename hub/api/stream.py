@@ -7,11 +7,12 @@ up. Not for: taking anything out of the mailbox; that is `confirm`'s. Implements
 import asyncio
 import contextlib
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NoReturn
 
 from aiohttp import web
 
 from hub.api.mailbox import MARK, read_mark, until_closing, write_mark
+from hub.api.metrics import count_refusal
 from hub.api.places import EXCHANGE, EXPIRES, HEARTBEAT, PARTNER
 from hub.api.problems import problem
 from hub.api.sessions import check_standing
@@ -19,7 +20,7 @@ from hub.api.table import EVENTS, Endpoint, Gives, Param
 from hub.broker.collect import kind_of, mail_body, mark_after
 from hub.broker.ports import MailCopy, MailItem, MailMark
 from hub.protocol.encoding import encode_b64url
-from hub.protocol.errors import BusyError, LoginKeyError, PartnerSuspendedError, TokenExpiredError, ValiseError
+from hub.protocol.errors import BusyError, TokenExpiredError, ValiseError
 from hub.protocol.interface import StreamedItem
 from hub.protocol.wire import write_wire
 
@@ -31,47 +32,44 @@ _HEADERS: Final = {"Content-Type": EVENTS, "Cache-Control": "no-store", "X-Accel
 
 
 async def _stream(request: web.Request) -> web.StreamResponse:
-    asked, cut = read_mark(request.query.get("after")), request.headers.get("Last-Event-ID")
-    after = read_mark(cut) if cut else asked
+    after = read_mark(request.headers.get("Last-Event-ID") or request.query.get("after"))
     response = web.StreamResponse(headers=_HEADERS)
     await response.prepare(request)
     with contextlib.suppress(ConnectionError, TimeoutError):  # whoever is gone comes back with its last mark
-        ended = await _send_all(request, response, after)
-        await _write(response, b"event: end\ndata: " + write_wire(problem(ended)) + b"\n\n")
+        try:
+            await _send_all(request, response, after)
+        except ValiseError as error:  # the answer has begun, so it is told at its end
+            count_refusal(request, error.code)
+            await _write(response, b"event: end\ndata: " + write_wire(problem(type(error))) + b"\n\n")
         await response.write_eof()
     return response
 
 
-async def _send_all(request: web.Request, response: web.StreamResponse, after: MailMark) -> type[ValiseError]:
-    """Send what comes until the stream must end; return why."""
-    store, partner = request.app[EXCHANGE].store, request[PARTNER]
+async def _send_all(request: web.Request, response: web.StreamResponse, after: MailMark) -> NoReturn:
+    """Send what comes until the stream must end.
+
+    Raises:
+        TokenExpiredError: its session is over.
+        PartnerSuspendedError, LoginKeyError: its partner was suspended or its key revoked meanwhile.
+        BusyError: the hub stops.
+        StoreError: the mailbox cannot be read.
+    """
+    exchange, partner = request.app[EXCHANGE], request[PARTNER]
     await _write(response, b": open\n\n")
     while True:
-        ended = await _ended(request)
-        if ended is not None:
-            return ended
-        items = await store.waiting(partner, limit=_ITEMS, after=after)
+        left = request[EXPIRES] - exchange.clock()
+        if left <= 0:
+            raise TokenExpiredError
+        await check_standing(request)
+        items = await exchange.store.waiting(partner, limit=_ITEMS, after=after)
         for item in items:
             after = mark_after(after, item)
             await _write(response, _event(item, after))
         if items:
             continue
-        seconds = min(request.app[HEARTBEAT], request[EXPIRES] - request.app[EXCHANGE].clock())
-        if await until_closing(request, _waited(request, after, seconds)) is None:
-            return BusyError
+        if await until_closing(request, _waited(request, after, min(request.app[HEARTBEAT], left))) is None:
+            raise BusyError("stopping")
         await _write(response, b": on\n\n")
-
-
-async def _ended(request: web.Request) -> type[ValiseError] | None:
-    """Return why a stream may not go on: its session is over, its key revoked or its partner suspended meanwhile."""
-    exchange = request.app[EXCHANGE]
-    if exchange.clock() >= request[EXPIRES]:
-        return TokenExpiredError
-    try:
-        await check_standing(request)
-    except (PartnerSuspendedError, LoginKeyError) as error:
-        return type(error)
-    return None
 
 
 async def _waited(request: web.Request, after: MailMark, seconds: float) -> bool:

@@ -4,17 +4,27 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from connectors.kit.client import HubClient, StreamedPiece
 from connectors.kit.events import MAX_EVENT, EventReader
 from hub.api.places import CLOSING
+from hub.api.problems import problem
 from hub.api.stream import MAX_INLINE
 from hub.broker.ports import MailMark
-from hub.protocol.errors import AnswerError, PartnerSuspendedError, RequestError, UnreachableError
+from hub.protocol.errors import (
+    AnswerError,
+    PartnerSuspendedError,
+    RequestError,
+    StoreError,
+    UnreachableError,
+    ValiseError,
+)
 from hub.protocol.session import TOKEN_LIFETIME
 from hub.protocol.vocabulary import Label, Priority
+from hub.protocol.wire import write_wire
 from tests.support.agency import with_partner
 from tests.support.exchange import FEDERATION, HUB, NOW, receipt, signer_of
 from tests.support.line import MAILBOX, MESSAGES, Hub, mail_in, mh_of, running_hub, script_policy
@@ -154,6 +164,30 @@ async def test_a_stream_and_a_poll_are_answered_when_the_hub_stops(hub: Hub, cli
             hub.app[CLOSING].set()
     assert mail_in(poll.result()) == []
     assert stream.result() == []
+
+
+@pytest.mark.parametrize("error", [PartnerSuspendedError, StoreError])
+async def test_what_ends_a_stream_is_told_in_it(
+    hub: Hub, error: type[ValiseError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_args: object, **_given: object) -> NoReturn:
+        raise error
+
+    line, answer = await hub.line("de-customs"), b""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(hub.url.rpartition(":")[2]))
+    heads = {"Host": "hub", "Connection": "close", **line.headers("GET", STREAM)}
+    lines = [f"GET {STREAM} HTTP/1.1", *(f"{name}: {value}" for name, value in heads.items()), "", ""]
+    writer.write("\r\n".join(lines).encode())
+    async with asyncio.timeout(20):
+        answer += await reader.readuntil(b": open\n\n")
+        if error is StoreError:
+            monkeypatch.setattr(hub.store, "waiting", fail)
+        else:
+            hub.directory = with_partner(hub.directory, "de-customs", status="suspended")
+        answer += await reader.read()
+    writer.close()
+    assert f"event: end\ndata: {write_wire(problem(error)).decode()}\n\n".encode() in answer
+    assert answer.count(b"HTTP/1.1 ") == 1, "no second answer in the middle of the first"
 
 
 async def test_a_mark_is_a_mark(hub: Hub) -> None:
