@@ -142,6 +142,21 @@ class Ledger:
         if self.db.in_transaction:
             self.db.execute("ROLLBACK")
 
+    def empty_log(self) -> bool:
+        """Bring what the write-ahead log holds into the file and empty it; return whether it is empty.
+
+        What was deleted is overwritten in the file only; the log would remember ciphertexts until it is written over.
+        It stays as it is while somebody reads.
+        """
+        try:
+            (patience,) = self.db.execute("PRAGMA busy_timeout").fetchone()
+            self.db.execute("PRAGMA busy_timeout = 0")  # whoever writes next would wait for readers too
+            (busy, _, _) = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self.db.execute(f"PRAGMA busy_timeout = {patience}")
+        except sqlite3.Error:  # the next transaction tells
+            return True
+        return not busy
+
     def sign_batches(self) -> None:
         """Sign every batch that is durable and not signed yet: the latest, and what a crash left.
 

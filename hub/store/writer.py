@@ -19,6 +19,7 @@ from hub.store.ledger import Ledger
 from hub.store.schema import typed_errors
 
 _T = TypeVar("_T")
+_IDLE: Final = 5.0  # seconds without a write after which the write-ahead log is emptied
 MAX_JOBS: Final = 512  # of one transaction; more gain nothing and make the first wait
 MAX_ROWS: Final = 4_096  # of one transaction, about; bounds memory and delay when messages have many addressees
 
@@ -69,6 +70,7 @@ class Writer:
         self._loop: Final = asyncio.get_running_loop()
         self._jobs: Final[SimpleQueue[_Job | None]] = SimpleQueue()
         self._stopped = False
+        self._is_tidy = False
         self._open: Final = Lock()  # no job is put after the thread has looked for the last one
         self._thread: Final = Thread(target=self._run, name="store-writer", daemon=True)
         self.work = Work()
@@ -116,7 +118,7 @@ class Writer:
         """Wait for a job, then take all that wait with it; nothing when the writer is closed."""
         group: list[_Job] = []
         rows = 0
-        job = self._jobs.get()
+        job = self._next()
         while job is not None:
             group.append(job)
             rows += job.rows
@@ -130,7 +132,17 @@ class Writer:
             self._jobs.put(None)
         return group
 
+    def _next(self) -> _Job | None:
+        """Wait for a job; when none comes for a while after others, empty the write-ahead log meanwhile."""
+        while not self._is_tidy:
+            try:
+                return self._jobs.get(timeout=_IDLE)
+            except Empty:
+                self._is_tidy = self._ledger.empty_log()
+        return self._jobs.get()
+
     def _commit(self, group: list[_Job]) -> None:
+        self._is_tidy = False
         outcomes, rung = _all_failed(group, StoreStoppedError()), set[str]()
         start = time.perf_counter()
         try:

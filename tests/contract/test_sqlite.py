@@ -110,6 +110,33 @@ class TestSqlite:
         files = all_bytes(tmp_path)
         assert not [blob for blob in (*envelope.blobs, *nobody.blobs) if blob in files]
 
+    async def test_a_ciphertext_leaves_the_write_ahead_log_too_when_nothing_is_written(
+        self, tmp_path: Path, directory: Directory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("hub.store.writer._IDLE", 0.01)
+        ended, empty_log = {False: threading.Event(), True: threading.Event()}, Ledger.empty_log
+
+        def tell(ledger: Ledger) -> bool:
+            is_empty = empty_log(ledger)
+            ended[is_empty].set()
+            return is_empty
+
+        envelope = warning(directory, to=BOTH, seq=1)
+        async with open_sqlite(tmp_path) as store:
+            reader = connect(tmp_path / "hub.sqlite")
+            await store.commit(acceptance(envelope))
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM messages").fetchall()
+            monkeypatch.setattr(Ledger, "empty_log", tell)
+            for partner in BOTH:
+                await store.confirm(partner, [1], at=NOW)
+            await asyncio.to_thread(ended[False].wait)
+            assert envelope.blobs[0] in all_bytes(tmp_path), "somebody reads what there was before"
+            reader.close()
+            await asyncio.to_thread(ended[True].wait)
+            assert not [blob for blob in envelope.blobs if blob in all_bytes(tmp_path)]
+            await store.commit(acceptance(warning(directory, to=BOTH, seq=2)))
+
     async def test_a_full_disk_keeps_nothing_half_and_stops_nobody(self, tmp_path: Path, directory: Directory) -> None:
         async with open_sqlite(tmp_path) as store:
             await store.commit(acceptance(warning(directory, to=BOTH, seq=1)))
