@@ -9,7 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
-from hub.api.quotas import Quotas
+from hub.api.quotas import Quotas, Standing
 from hub.broker.exchange import Exchange
 from hub.broker.notary import Notary
 from hub.broker.uploads import Spool
@@ -30,3 +30,4 @@ BODY: Final = web.RequestKey("body", bytes)
 CALLER: Final = web.RequestKey("caller", Caller)
 PARTNER: Final = web.RequestKey("partner", str)
 EXPIRES: Final = web.RequestKey("expires", int)
+STANDING: Final = web.RequestKey("standing", Standing)

@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from hub.api.places import BODY, BODY_SECONDS, CALLER, DESK, EXCHANGE, EXPIRES, PARTNER, PUBLIC_URL, QUOTAS
+from hub.api.places import BODY, BODY_SECONDS, CALLER, DESK, EXCHANGE, EXPIRES, PARTNER, PUBLIC_URL, QUOTAS, STANDING
 from hub.api.quotas import Standing
 from hub.api.requests import answer
 from hub.api.table import Endpoint, Gives, Route, question
@@ -59,7 +59,6 @@ def with_session(endpoint: Endpoint) -> Route:
         quotas = request.app[QUOTAS]
         caller = _caller(request)
         await check_standing(request)
-        standing = quotas.request(caller.partner)
         with quotas.open(caller.partner, waits=endpoint.waits):
             body = request[BODY] = await read_body(request, endpoint.most)
             caller.check_body(body)
@@ -68,14 +67,18 @@ def with_session(endpoint: Endpoint) -> Route:
             response = await endpoint.run(request)
             if request.method == "GET" and not response.prepared:
                 await check_standing(request)  # nothing leaves to a partner that was put out while it waited
-        _tell(response, standing)
+        _tell(response, request[STANDING])
         return response
 
     return checked
 
 
 def _caller(request: web.Request) -> Caller:
-    """Return who makes a request, from its head alone."""
+    """Return who makes a request, from its head alone, and count it."""
+
+    def count(partner: str) -> None:
+        request[STANDING] = request.app[QUOTAS].request(partner)
+
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme != "DPoP":
         raise UnauthenticatedError("no token")
@@ -87,6 +90,7 @@ def _caller(request: web.Request) -> Caller:
         url=_url(request),
         now=exchange.clock(),
         certificate=_certificate(request),
+        admit=count,
     )
     request[CALLER], request[PARTNER], request[EXPIRES] = caller, caller.partner, caller.expires
     return caller

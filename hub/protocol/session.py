@@ -6,9 +6,11 @@ nothing without the session key it is bound to (DPoP, RFC 9449); each proof also
 PyJWT. Not for: TLS. Implements `docs/protocol/09-directory.md` section 6.
 """
 
-from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from functools import partial
+from heapq import heappop, heappush
+from typing import Annotated, Any, Final, NamedTuple
 
 import jwt
 from pydantic import Field
@@ -85,26 +87,43 @@ class Caller:
             raise WrongBodyError
 
 
+class _Proof(NamedTuple):
+    """What a proof shows: by which key, for which body, and by what it is known again."""
+
+    thumbprint: str
+    body_digest: str
+    identifier: str
+
+
 class SeenOnce:
     """Remembers identifiers for as long as they could be replayed."""
 
     def __init__(self) -> None:
-        self._until: OrderedDict[str, int] = OrderedDict()
+        self._seen: Final[set[str]] = set()
+        self._ends: Final[list[tuple[int, str]]] = []  # a heap: the clock may have been ahead, and followed back
 
-    def check(self, identifier: str, *, now: int) -> None:
+    def check(self, identifier: str, *, now: int, admit: Callable[[], object] | None = None) -> None:
         """Refuse an identifier that was seen within the window.
+
+        Args:
+            identifier: seen now, if it was not before.
+            now: Unix seconds.
+            admit: is asked before it is remembered, and raises to refuse; it then costs no memory.
 
         Raises:
             ReplayedProofError: it was.
             BusyError: there are too many to remember.
         """
-        while self._until and next(iter(self._until.values())) < now:
-            self._until.popitem(last=False)
-        if identifier in self._until:
+        while self._ends and self._ends[0][0] < now:
+            self._seen.discard(heappop(self._ends)[1])
+        if identifier in self._seen:
             raise ReplayedProofError
-        if len(self._until) >= _MAX_SEEN:
+        if admit is not None:
+            admit()
+        if len(self._seen) >= _MAX_SEEN:
             raise BusyError("proofs")
-        self._until[identifier] = now + 2 * PROOF_WINDOW
+        self._seen.add(identifier)
+        heappush(self._ends, (now + 2 * PROOF_WINDOW, identifier))
 
 
 class SessionKey:
@@ -184,24 +203,44 @@ class SessionDesk:
             raise UnauthenticatedError("assertion for another hub")
         if abs(now - claims.iat) > PROOF_WINDOW:
             raise ClockError("assertion")
-        thumbprint, digest = self._check_proof(proof, method="POST", url=url, token=None, now=now)
-        if thumbprint != claims.jkt:
+        shown = _check_proof(proof, method="POST", url=url, token=None, now=now)
+        if shown.thumbprint != claims.jkt:
             raise TokenKeyError("another session key")
         expires = now + TOKEN_LIFETIME
-        Caller(claims.iss, kid, digest, expires).check_body(body)
+        Caller(claims.iss, kid, shown.body_digest, expires).check_body(body)
+        self._seen.check(shown.identifier, now=now)
         self._seen.check(f"{claims.iss}/{claims.jti}", now=now)
         bound = {"jkt": claims.jkt} | ({CERTIFICATE: certificate} if certificate else {})
         token = {"iss": self._hub, "sub": claims.iss, "kid": kid, "iat": now, "exp": expires, "cnf": bound}
         return jwt.encode(token, self._secret, "HS256", headers={"typ": "at+jwt"})
 
     def check(
-        self, token: str, proof: str, *, method: str, url: str, now: int, certificate: str | None = None
+        self,
+        token: str,
+        proof: str,
+        *,
+        method: str,
+        url: str,
+        now: int,
+        certificate: str | None = None,
+        admit: Callable[[str], object] | None = None,
     ) -> Caller:
         """Return who makes a request, from its head alone.
+
+        Args:
+            token: from `log_in`.
+            proof: of the session key.
+            method: of this request.
+            url: of this request, as the connector knows it.
+            now: Unix seconds.
+            certificate: as for `log_in`.
+            admit: is told the partner before anything is remembered of the request, and raises to refuse it: the
+                memory of proofs is everybody's, so one partner's flood must not fill it.
 
         Raises:
             UnauthenticatedError: token or proof are not to be believed, or do not belong together; a leaf below it
                 where a person of the agency can mend it.
+            BusyError: there are too many proofs to remember.
         """
         try:
             claims = jwt.decode(
@@ -213,45 +252,47 @@ class SessionDesk:
             )
         except (jwt.PyJWTError, ValueError) as error:
             raise UnauthenticatedError("token") from error
-        thumbprint, digest = self._check_proof(proof, method=method, url=url, token=token, now=now)
-        if thumbprint != claims["cnf"]["jkt"] or claims["cnf"].get(CERTIFICATE, certificate) != certificate:
+        shown = _check_proof(proof, method=method, url=url, token=token, now=now)
+        if shown.thumbprint != claims["cnf"]["jkt"] or claims["cnf"].get(CERTIFICATE, certificate) != certificate:
             raise TokenKeyError
         if now >= claims["exp"]:
             raise TokenExpiredError
-        return Caller(claims["sub"], claims["kid"], digest, claims["exp"])
+        partner = claims["sub"]
+        self._seen.check(shown.identifier, now=now, admit=partial(admit, partner) if admit is not None else None)
+        return Caller(partner, claims["kid"], shown.body_digest, claims["exp"])
 
-    def _check_proof(self, proof: str, *, method: str, url: str, token: str | None, now: int) -> tuple[str, str]:
-        """Check a DPoP proof (RFC 9449 section 4.3); return its key's thumbprint and the body's digest."""
-        if len(proof) > MAX_PROOF:
-            raise UnauthenticatedError("proof")
-        try:
-            header = jwt.get_unverified_header(proof)
-            public = header.get("jwk")
-            if header.get("typ") != "dpop+jwt" or not isinstance(public, dict) or set(public) != {"kty", "crv", "x"}:
-                raise UnauthenticatedError("proof header")
-            options: Any = {
-                "require": ["jti", "htm", "htu", "iat", "bh"],
-                "verify_iat": False,  # time is an argument here, and PyJWT would ask the wall clock
-                "verify_exp": False,
-                "verify_nbf": False,
-            }
-            claims = jwt.decode(proof, jwt.PyJWK(public, algorithm="EdDSA"), ["EdDSA"], options=options)
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
-            raise UnauthenticatedError("proof") from error
-        expected = {"htm": method, "htu": url}
-        if token is not None:
-            expected["ath"] = encode_b64url(sha256(token.encode("ascii", "replace")))
-        if any(claims.get(name) != value for name, value in expected.items()):
-            raise UnauthenticatedError("proof of another request")
-        if not isinstance(claims["jti"], str) or len(claims["jti"]) > _MAX_JTI:
-            raise UnauthenticatedError("proof identifier")
-        if not isinstance(claims["iat"], int):
-            raise UnauthenticatedError("proof's time")
-        if abs(now - claims["iat"]) > PROOF_WINDOW:
-            raise ClockError("proof")
-        thumbprint = _thumbprint(public)
-        self._seen.check(f"{thumbprint}/{claims['jti']}", now=now)
-        return thumbprint, str(claims["bh"])
+
+def _check_proof(proof: str, *, method: str, url: str, token: str | None, now: int) -> _Proof:
+    """Check a DPoP proof (RFC 9449 section 4.3), but for whether it was seen before."""
+    if len(proof) > MAX_PROOF:
+        raise UnauthenticatedError("proof")
+    try:
+        header = jwt.get_unverified_header(proof)
+        public = header.get("jwk")
+        if header.get("typ") != "dpop+jwt" or not isinstance(public, dict) or set(public) != {"kty", "crv", "x"}:
+            raise UnauthenticatedError("proof header")
+        options: Any = {
+            "require": ["jti", "htm", "htu", "iat", "bh"],
+            "verify_iat": False,  # time is an argument here, and PyJWT would ask the wall clock
+            "verify_exp": False,
+            "verify_nbf": False,
+        }
+        claims = jwt.decode(proof, jwt.PyJWK(public, algorithm="EdDSA"), ["EdDSA"], options=options)
+    except (jwt.PyJWTError, ValueError, TypeError) as error:
+        raise UnauthenticatedError("proof") from error
+    expected = {"htm": method, "htu": url}
+    if token is not None:
+        expected["ath"] = encode_b64url(sha256(token.encode("ascii", "replace")))
+    if any(claims.get(name) != value for name, value in expected.items()):
+        raise UnauthenticatedError("proof of another request")
+    if not isinstance(claims["jti"], str) or len(claims["jti"]) > _MAX_JTI:
+        raise UnauthenticatedError("proof identifier")
+    if not isinstance(claims["iat"], int):
+        raise UnauthenticatedError("proof's time")
+    if abs(now - claims["iat"]) > PROOF_WINDOW:
+        raise ClockError("proof")
+    thumbprint = _thumbprint(public)
+    return _Proof(thumbprint, str(claims["bh"]), f"{thumbprint}/{claims['jti']}")
 
 
 def _believe_assertion(assertion: str, directory: Directory, now: int) -> tuple[_Assertion, str]:

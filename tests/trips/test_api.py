@@ -15,6 +15,7 @@ from connectors.kit.client import HubClient
 from hub.api.quotas import Limits
 from hub.api.routes import ENDPOINTS, openapi
 from hub.broker.ports import MailMark
+from hub.protocol import session
 from hub.protocol.errors import ClockError, NotFoundError, OverQuotaError, UnauthenticatedError
 from hub.protocol.operation import sign_operation
 from hub.protocol.strictjson import parse_json
@@ -162,6 +163,17 @@ async def test_whoever_asks_too_much_is_told_when_to_ask_again(stack: AsyncExitS
     answer.check_problem(OverQuotaError, 429)
     assert answer.headers["Retry-After"] == "30"
     assert (await other.ask("GET", MAILBOX)).status == 200, "nobody else's quota"
+
+
+async def test_a_flood_beyond_the_quota_leaves_the_memory_of_proofs_to_the_others(
+    stack: AsyncExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "_MAX_SEEN", 10)
+    hub = await start(stack, tmp_path, limits=Limits(requests_per_minute=1), ticks=lambda: 1_000.0)
+    line, other = await hub.line(), await hub.line("de-customs")
+    answers = [await line.ask("GET", MAILBOX) for _ in range(10)]
+    assert [answer.status for answer in answers] == [200] + [429] * 9
+    assert (await other.ask("GET", MAILBOX)).status == 200
 
 
 async def test_messages_have_a_quota_of_their_own(stack: AsyncExitStack, tmp_path: Path) -> None:
