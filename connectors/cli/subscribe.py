@@ -38,7 +38,7 @@ def _countries(_context: click.Context, _parameter: click.Parameter, given: tupl
 
 
 def _choice(values: Sequence[str]) -> click.Choice[str]:
-    return click.Choice(list(values))
+    return click.Choice([str(value) for value in values])  # click would take the names of an enum
 
 
 @click.command(epilog="Example: valise subscribe rilo-we --kind seizure --chapter 93 --mode sea --region africa")

@@ -73,7 +73,10 @@ class Queries:
 
         Two columns tell: what writes asks this for every receipt, and must not unpack what is there for all others.
         """
-        sql = "SELECT concerned, released FROM entries WHERE message = ? AND batch IS NOT NULL ORDER BY first DESC"
+        sql = (
+            "SELECT concerned, released FROM entries WHERE message = ? AND kind IN ('accept', 'decision') "
+            "ORDER BY first DESC"
+        )
         for concerned, released in self.db.execute(sql, (message,)):
             codes = unpack_all(concerned)
             if to.encode() in codes:
