@@ -22,8 +22,9 @@ def expire(ledger: Ledger, now: int, limit: int, write: Write) -> int:
     done = 0
     for message, mh, originator, exp in due:
         for to in _take_all(ledger, message):
-            run = ledger.append("expiry", message, [Fresh(write(mh, to, exp), to)])
-            ledger.post(originator, Item(ledger.number(originator), message, run.first, 0, 0, 0), routine=True)
+            number = ledger.number(originator)
+            run = ledger.append("expiry", message, [Fresh(write(mh, to, exp), to, number=number)])
+            ledger.post(originator, Item(number, message, run.first, 0, 0, 0), routine=True)
             done += 1
         if done >= limit:
             break

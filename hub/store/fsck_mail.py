@@ -42,8 +42,8 @@ def check_mailboxes(db: sqlite3.Connection) -> Iterator[Finding]:
             if mask and (offset or kind == "decision"):
                 released += 1
                 yield from _check_copy(db, message, codes[offset], numbered[offset], first + offset)
-        if kind == "receipt" and not _is_somewhere(db, originator, numbered[0]):
-            yield fail("mailboxes", f"the receipt of entry {first} neither waits nor was collected", _DERIVED)
+        if kind in _TOLD and not _is_somewhere(db, originator, numbered[0]):
+            yield fail("mailboxes", f"the {kind} of entry {first} neither waits nor was collected", _DERIVED)
     yield fine("mailboxes", f"{waiting} items that wait and {released} released copies were accounted for")
 
 
@@ -80,8 +80,8 @@ def _check_item(db: sqlite3.Connection, partner: str, item: Item) -> Iterator[Fi
             yield fail("mailboxes", f"{place} is not what the decision released", _DERIVED)
     elif kind not in _TOLD:
         yield fail("mailboxes", f"{place} is neither a copy nor a receipt nor word of an expiry", _DERIVED)
-    elif kind == "receipt" and unpack_numbers(numbers) != (item.number,):
-        yield fail("mailboxes", f"{place} is not the receipt that was recorded under its number", _DERIVED)
+    elif unpack_numbers(numbers) != (item.number,):
+        yield fail("mailboxes", f"{place} is not what was recorded under its number", _DERIVED)
     (last,) = db.execute("SELECT last FROM partners WHERE code = ?", (partner,)).fetchone()
     if item.number > last:
         yield fail("mailboxes", f"{place} has a number that was never given out", _DERIVED)
