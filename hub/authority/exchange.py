@@ -222,8 +222,8 @@ class RegistryOffice:
         with exclusive(self._folder):
             for request in requests:
                 record, _ = self._renewal(request, record_of(request).country, now)
-                known = {key.kid for key in self.record(record.partner).keys}
-                unproven = [key.kid for key in record.keys if key.use == "open" and key.kid not in known]
+                known = {(key.kid, key.pub) for key in self.record(record.partner).keys}
+                unproven = [key.kid for key in record.keys if key.use == "open" and (key.kid, key.pub) not in known]
                 if unproven:
                     raise NotARenewalError(f"{', '.join(unproven)}: to open is proven by opening; challenge it")
                 records[record.partner] = self._with_history(record, now)

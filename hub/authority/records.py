@@ -13,17 +13,19 @@ def joined(old: PartnerRecord, new: PartnerRecord, *, now: int) -> PartnerRecord
     """Join a partner's new record with the one in the directory.
 
     What older keys signed must still verify, revoked is revoked, a suspension stays, and what is required only grows: a
-    new enrolment proves the new keys, not that nobody stole the old ones.
+    new enrolment proves the new keys, not that nobody stole the old ones. An opening key whose grace is over goes, and does
+    not come again.
 
     Raises:
         EnrolmentError: a key's name has another key already.
     """
-    older = {key.kid: key for key in old.keys if key.use != "open" or now < key.exp + OPENING_GRACE}
-    if any(key.kid in older and older[key.kid].pub != key.pub for key in new.keys):
+    named = {key.kid: key.pub for key in old.keys}
+    if any(named.get(key.kid, key.pub) != key.pub for key in new.keys):
         raise EnrolmentError("another key has this name already")
-    fresh = [key for key in new.keys if key.kid not in older]
+    kept = [key for key in old.keys if key.use != "open" or now < key.exp + OPENING_GRACE]
+    fresh = [key for key in new.keys if key.kid not in named]
     require = tuple(sorted({*old.require, *new.require}))
-    update = {"status": old.status, "require": require, "keys": (*older.values(), *fresh)}
+    update = {"status": old.status, "require": require, "keys": (*kept, *fresh)}
     return new.model_copy(update=update)
 
 

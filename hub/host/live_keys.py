@@ -98,12 +98,16 @@ class LiveKeys:
     def destroy_expired(self, *, now: int) -> int:
         """Destroy the opening keys that nothing that waits can be sealed to any longer; return how many.
 
+        Only while a directory is in force: a clock that is months ahead finds none, and must not cost the keys.
+
         Raises:
+            StaleDirectoryError: there is none.
             SetupError, PassphraseError, CorruptKeystoreError: the keystore cannot be read or written.
         """
         before = self.keyring()
         if before.destroy_expired(now=now).keys == before.keys:
             return 0
+        self._directory()
         after = self._keystore.change(lambda ring: ring.destroy_expired(now=now))
         return len(before.keys) - len(after.keys)
 

@@ -12,7 +12,7 @@ from typing import Final
 from hub.host.events import KEY_ENDS, KEYS_DESTROYED, KEYSTORE_NOT_READ
 from hub.host.expiry import Ending, expiring
 from hub.host.live_keys import LiveKeys
-from hub.protocol.errors import ValiseError
+from hub.protocol.errors import StaleDirectoryError, ValiseError
 from hub.protocol.keyring import DAY
 
 _LOG: Final = logging.getLogger("valise.keys")
@@ -25,6 +25,8 @@ async def look_after(keys: LiveKeys, endings: Callable[[], Iterable[Ending]], *,
         _LOG.warning(KEY_ENDS, ending.what, ending.days(now))
     try:
         destroyed = await asyncio.to_thread(keys.destroy_expired, now=now)
+    except StaleDirectoryError:
+        return  # whoever keeps the directory tells of it; the keys are looked at again tomorrow
     except ValiseError as error:
         _LOG.warning(KEYSTORE_NOT_READ, error.code)
         return

@@ -209,6 +209,8 @@ def check_renewal(record: PartnerRecord, enrolled: PartnerRecord, *, now: int) -
     """
     if enrolled.status != "active" or any(getattr(record, one) != getattr(enrolled, one) for one in _UNCHANGED):
         raise NotARenewalError(f"{record.partner}: it changes more than keys, or the partner is suspended")
+    if not set(record.require) <= {"Ed25519", *enrolled.require}:  # or a thief could require what only he can make
+        raise NotARenewalError(f"{record.partner}: only the office requires more signatures")
     known = {key.kid: key for key in enrolled.keys if key.use != "open" and key.is_valid(at=now)}
     vouching = [known[key.kid] for key in record.keys if key.kid in known and known[key.kid].pub == key.pub]
     if not {"Ed25519", *enrolled.require} <= {key.alg for key in vouching}:

@@ -4,6 +4,7 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tuf.api.exceptions import DownloadHTTPError
@@ -12,11 +13,14 @@ from tuf.ngclient.updater import Updater
 
 from hub.authority.exchange import Quorum, RegistryOffice
 from hub.authority.files import exclusive
+from hub.authority.records import joined
 from hub.authority.rolekeys import RoleKeys, RoleSigner
+from hub.protocol.enrolment import request_enrolment
 from hub.protocol.errors import (
     CodeListError,
     EnrolmentError,
     MissingKeyError,
+    NotARenewalError,
     PassphraseError,
     PolicySetError,
     PossessionError,
@@ -25,10 +29,23 @@ from hub.protocol.errors import (
     UnknownPartnerError,
     UntrustedDirectoryError,
 )
+from hub.protocol.keyring import OPENING_GRACE, OPENING_LIFETIME, Keyring
 from hub.protocol.wire import write_wire
 from hub.verify.repository import policies_path, record_path
 from hub.verify.trust import TrustedDirectory, verify_directory
-from tests.support.office import DAY, FAST, FEDERATION, NOW, PASSPHRASE, enrol, found_office, keys_of, prove, published
+from tests.support.office import (
+    DAY,
+    FAST,
+    FEDERATION,
+    NOW,
+    PASSPHRASE,
+    enrol,
+    found_office,
+    keys_of,
+    prove,
+    published,
+    record_for,
+)
 
 
 @pytest.fixture
@@ -262,6 +279,34 @@ def test_a_key_keeps_its_name(office: RegistryOffice) -> None:
     enrol(office, "fr-customs")
     with pytest.raises(EnrolmentError, match="this name"):
         enrol(office, "fr-customs")  # other keys of the same names
+
+
+def renewal(office: RegistryOffice, ring: Keyring, *, now: int, **members: Any) -> bytes:
+    record = record_for(ring, **members)
+    return request_enrolment(record, ring.signers(), federation=office.federation, now=now)
+
+
+def test_a_renewal_proves_no_opening_key_by_an_old_name(office: RegistryOffice) -> None:
+    rings = enrol(office, "fr-customs", "de-customs")
+    later = NOW + OPENING_LIFETIME + OPENING_GRACE + DAY
+    ended = next(key for key in rings["fr-customs"].entries() if key.use == "open")
+    strange = next(key for key in rings["de-customs"].entries() if key.use == "open")
+    taken = ended.model_copy(update={"pub": strange.pub, "nbf": later, "exp": later + DAY})
+    keys = tuple(taken if key.use == "open" else key for key in rings["fr-customs"].entries())
+    with pytest.raises(NotARenewalError, match="proven by opening"):
+        office.renew_keys([renewal(office, rings["fr-customs"], now=later, keys=keys)], now=later)
+    with pytest.raises(EnrolmentError, match="this name"):
+        joined(office.record("fr-customs"), record_for(rings["fr-customs"], keys=keys), now=later)
+
+
+def test_a_renewal_requires_nothing_new(office: RegistryOffice) -> None:
+    """Or the thief of one key would require a second signature that only he can make."""
+    ring = keys_of("fr-customs")
+    office.enrol([prove(office, ring, require=("Ed25519",))], now=NOW)
+    with pytest.raises(NotARenewalError):
+        office.renew_keys([renewal(office, ring.rotate("sign2", now=NOW), now=NOW)], now=NOW)
+    office.renew_keys([renewal(office, ring.rotate("sign2", now=NOW), now=NOW, require=("Ed25519",))], now=NOW)
+    assert office.record("fr-customs").require == ("Ed25519",)
 
 
 @pytest.mark.parametrize("kid", ["fr-customs#s2", "fr-customs#"])

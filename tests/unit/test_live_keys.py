@@ -170,6 +170,14 @@ async def test_opening_keys_are_destroyed_when_their_grace_is_over(
     assert "open ends in" in caplog.text
 
 
+async def test_a_clock_that_no_directory_confirms_destroys_nothing(world: World) -> None:
+    keys = world.open()
+    world.records = ()  # as a clock months ahead would find it
+    over = NOW + OPENING_LIFETIME + OPENING_GRACE
+    await look_after(keys, lambda: (), clock=lambda: over)
+    assert keys.opener("fr-customs#e1").kid == "fr-customs#e1"
+
+
 def test_what_ends_soon_is_told_in_the_rhythm_in_which_it_is_renewed(world: World) -> None:
     endings = endings_of(world.ring.entries())
     assert expiring(endings, NOW) == ()
