@@ -13,8 +13,8 @@ def joined(old: PartnerRecord, new: PartnerRecord, *, now: int) -> PartnerRecord
     """Join a partner's new record with the one in the directory.
 
     What older keys signed must still verify, revoked is revoked, a suspension stays, and what is required only grows: a
-    new enrolment proves the new keys, not that nobody stole the old ones. An opening key whose grace is over goes, and does
-    not come again.
+    new enrolment proves the new keys, not that nobody stole the old ones. An opening key whose grace is over goes, and
+    does not come again.
 
     Raises:
         EnrolmentError: a key's name has another key already.
