@@ -236,7 +236,7 @@ async def _settle(story: Play) -> _Matrices:
                 while quiet < _QUIET:
                     matrices = {mh: await agency.matrix(mh) for mh in story.sent}
                     rows = [row for matrix in matrices.values() for row in matrix if row.released]
-                    done = sum(row.state in ("opened", "refused") for row in rows)
+                    done = sum(row.receipt is not None for row in rows)
                     bar.show(done, len(rows))
                     before, answers = answers, len(await agency.inbox(limit=1_000))
                     is_quiet = done == len(rows) and before == answers
@@ -245,18 +245,23 @@ async def _settle(story: Play) -> _Matrices:
     return matrices
 
 
+def _settled(row: MatrixRow) -> str:
+    """Return how far a copy came, as far as this scene counts: what was answered was opened, too."""
+    return "opened" if row.state in ("read", "acted") else row.state
+
+
 async def _show_matrix(story: Play, matrices: _Matrices) -> None:
     story.stage.scene("The delivery matrix: who got what, signed for by each")
     labels = [label.value for label, _, _ in story.drafts[0].body()]
     first = {row.to: row for row in matrices[story.sent[0]]}
     rows = []
     for code in [code for code in story.codes if code != ORIGINATOR]:
-        states = Counter(row.state for matrix in matrices.values() for row in matrix if row.to == code)
+        states = Counter(_settled(row) for matrix in matrices.values() for row in matrix if row.to == code)
         row = first.get(code)
         got = ", ".join(labels[int(cid[1:])] for cid in row.released) if row else "[dim]not sealed to it[/]"
         rows.append((code, str(states["opened"]), str(len(story.sent) - sum(states.values())), got))
     story.stage.table(("partner", "opened", "not for it", "of the first warning"), rows)
-    total = Counter(row.state for matrix in matrices.values() for row in matrix)
+    total = Counter(_settled(row) for matrix in matrices.values() for row in matrix)
     story.figures["copies"] = dict(total)
     story.stage.say(f"{total['opened']} copies were opened, each with the addressee's signed receipt;")
     story.stage.say(f"{total['refused']} refused, {total['waiting'] + total['collected']} still on their way.")
