@@ -8,9 +8,10 @@ import contextlib
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from hub.protocol.envelope import MAX_SUBMISSION
 from hub.protocol.errors import OverQuotaError
 
 MINUTE: Final = 60.0  # seconds
@@ -23,7 +24,8 @@ _CONCURRENT_PAUSE: Final = 1.0  # seconds after which a partner with too many op
 class Limits:
     """What one partner may ask for; 0 means: as much as it likes.
 
-    `waiting` counts open polls and streams, `concurrent` every other request; `logins` are of one address.
+    `waiting` counts open polls and streams, `concurrent` every other request, `bodies` the bytes of the bodies that are
+    in memory at once; `logins` are of one address.
     """
 
     requests_per_minute: int = 6_000
@@ -33,6 +35,7 @@ class Limits:
     concurrent: int = 64
     waiting: int = 16
     logins_per_minute: int = 300
+    bodies: int = 4 * MAX_SUBMISSION
 
 
 class Standing(NamedTuple):
@@ -81,7 +84,8 @@ class _Account:
     messages: tuple[Bucket, Bucket]
     volume: Bucket
     open: int = 0
-    polls: int = field(default=0)
+    polls: int = 0
+    bodies: int = 0
 
 
 class Quotas:
@@ -135,22 +139,24 @@ class Quotas:
             bucket.take(size)
 
     @contextlib.contextmanager
-    def open(self, partner: str, *, waits: bool) -> Iterator[None]:
-        """Count a request for as long as it is open.
+    def open(self, partner: str, *, waits: bool, size: int = 0) -> Iterator[None]:
+        """Count a request, and the most bytes that its body may have, for as long as it is open.
 
         Raises:
-            OverQuotaError: too many are.
+            OverQuotaError: too many are, or too large ones.
         """
-        account = self._account(partner)
-        most = self._limits.waiting if waits else self._limits.concurrent
+        account, limits = self._account(partner), self._limits
+        most = limits.waiting if waits else limits.concurrent
         if most and (account.polls if waits else account.open) >= most:
             raise over_quota(_CONCURRENT_PAUSE)
-        step = (0, 1) if waits else (1, 0)
-        account.open, account.polls = account.open + step[0], account.polls + step[1]
+        if limits.bodies and account.bodies and size and account.bodies + size > limits.bodies:
+            raise over_quota(_CONCURRENT_PAUSE)
+        step = (0, 1, size) if waits else (1, 0, size)
+        _step(account, *step)
         try:
             yield
         finally:
-            account.open, account.polls = account.open - step[0], account.polls - step[1]
+            _step(account, *(-one for one in step))
 
     def _account(self, partner: str) -> _Account:
         """Return a partner's account; there are as many as the directory has partners."""
@@ -162,6 +168,10 @@ class Quotas:
                 Bucket(limits.bytes_per_day, DAY, now),
             )
         return self._accounts[partner]
+
+
+def _step(account: _Account, requests: int, polls: int, size: int) -> None:
+    account.open, account.polls, account.bodies = account.open + requests, account.polls + polls, account.bodies + size
 
 
 def over_quota(seconds: float) -> OverQuotaError:

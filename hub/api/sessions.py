@@ -59,7 +59,7 @@ def with_session(endpoint: Endpoint) -> Route:
         quotas = request.app[QUOTAS]
         caller = _caller(request)
         await check_standing(request)
-        with quotas.open(caller.partner, waits=endpoint.waits):
+        with quotas.open(caller.partner, waits=endpoint.waits, size=_coming(request, endpoint.most)):
             body = request[BODY] = await read_body(request, endpoint.most)
             caller.check_body(body)
             quotas.volume(caller.partner, len(body))
@@ -71,6 +71,12 @@ def with_session(endpoint: Endpoint) -> Route:
         return response
 
     return checked
+
+
+def _coming(request: web.Request, most: int) -> int:
+    """Return how many bytes of a body may come; one that does not say may have as many as any."""
+    said = request.content_length if request.content_length is not None or not request.can_read_body else most
+    return min(said or 0, most)
 
 
 def _caller(request: web.Request) -> Caller:

@@ -16,6 +16,7 @@ import pytest
 
 from connectors.kit.agency import Agency
 from hub.api.listen import Door
+from hub.api.quotas import Limits
 from hub.protocol.envelope import MAX_SUBMISSION
 from hub.protocol.errors import BusyError, ContentCodingError, RequestError, TooLargeError
 from hub.protocol.strictjson import parse_json
@@ -127,6 +128,20 @@ async def test_what_is_announced_as_too_large_is_not_read(stack: AsyncExitStack,
     raw, line = await Raw.open(hub, stack), await hub.line()
     raw.head(line, "POST", MESSAGES, b"", Content_Length=str(MAX_SUBMISSION + 1))
     assert (await raw.problem())["code"] == TooLargeError.code, "before a byte of it was sent"
+
+
+async def test_bodies_that_wait_in_memory_have_a_measure_together(stack: AsyncExitStack, tmp_path: Path) -> None:
+    hub = await start(stack, tmp_path, limits=Limits(bodies=100), body_seconds=20)
+    line, other = await hub.line(), await hub.line("de-customs")
+    for announced in ({"Content_Length": "100"}, {"Transfer_Encoding": "chunked"}):
+        raw = await Raw.open(hub, stack)
+        raw.head(line, "POST", MESSAGES, b"", **announced, Expect="100-continue")
+        assert (await raw.reader.readline()).endswith(b" 100 Continue\r\n"), "its body is waited for"
+        answers = [await one.ask("POST", MESSAGES, b"x") for one in (line, other)]
+        assert [answer.status for answer in answers] == [429, 422]
+        raw.writer.close()
+        while (await line.ask("POST", MESSAGES, b"x")).status == 429:
+            pass
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "GZIP, identity"])

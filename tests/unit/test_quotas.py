@@ -75,6 +75,18 @@ def test_open_requests_and_polls_are_counted_apart_and_given_back(clock: Clock) 
         pass
 
 
+def test_the_bodies_of_one_partner_together_have_a_size(clock: Clock) -> None:
+    quotas = Quotas(Limits(bodies=100), clock)
+    for _ in range(2):
+        with quotas.open("fr-customs", waits=False, size=60), quotas.open("fr-customs", waits=False, size=40):
+            with pytest.raises(OverQuotaError), quotas.open("fr-customs", waits=False, size=1):
+                pass
+            with quotas.open("fr-customs", waits=True), quotas.open("de-customs", waits=False, size=60):
+                pass
+    with quotas.open("fr-customs", waits=False, size=101):
+        pass
+
+
 def test_an_address_may_not_try_for_ever(clock: Clock) -> None:
     quotas = Quotas(Limits(logins_per_minute=2), clock)
     quotas.log_in("192.0.2.1")
