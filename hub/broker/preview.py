@@ -5,6 +5,7 @@ tells nothing of what two others said to each other. Not for: subscribing (`grou
 `docs/protocol/02-envelope.md` section 9; user's view in `docs/trips/preview.md`.
 """
 
+from functools import partial
 from typing import Final
 
 from hub.broker.exchange import Exchange
@@ -55,5 +56,5 @@ async def _may_have(exchange: Exchange, partner: str, inputs: Inputs) -> bool:
     operation = await exchange.store.operation(inputs.msg.operation) if inputs.msg.operation is not None else None
     member = operation is not None and partner in operation.operation.members
     facts = AddresseeFacts(partner=partner, named=False, member=member, suspended=False)
-    (verdict,) = decide(exchange.policies(), inputs.msg, inputs.cmp, [facts])
+    (verdict,) = await exchange.apart(partial(decide, exchange.policies(), inputs.msg, inputs.cmp, [facts]))
     return bool(verdict.released)
