@@ -178,6 +178,8 @@ def typed_errors() -> Iterator[None]:
     except sqlite3.Error as error:
         primary = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte; the rest is the extended code
         raise _LEAF_OF.get(primary, StoreError)(str(error)) from error
+    except UnicodeDecodeError as error:  # SQLite quotes the damaged text of a schema in its own error
+        raise StoreCorruptError("a text that is not UTF-8") from error
 
 
 @contextmanager
