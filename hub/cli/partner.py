@@ -177,17 +177,21 @@ def compromised(office: Path, name: str, since: int, *, as_json: bool) -> None:
     """Revoke what may be in strange hands: the key NAME, or every key of the partner NAME, from a time on.
 
     Take the earliest time that is possible: a later finding can only move it back. Then ask hub and partners what was
-    signed with it since, as is written in docs/how-to/respond-to-a-stolen-key.md.
+    signed with it since, as is written in docs/how-to/respond-to-a-stolen-key.md. Let the agency say of each key that
+    is left whether it is its own: whoever had the stolen one could have brought others.
     """
     now = int(time.time())
     if since > now:
         raise click.BadParameter("a theft that was noticed is not in the future", param_hint="--since")
-    kids = RegistryOffice(office, passphrase_for).revoke(name, since=since, now=now)
+    registry = RegistryOffice(office, passphrase_for)
+    kids = registry.revoke(name, since=since, now=now)
     asks = [f"valise hub signed-by HUB '{kid}' --since {since}" for kid in kids]
+    left = [key.kid for key in registry.record(name.partition("#")[0]).keys if key.revoked_at is None and now < key.exp]
     show(
-        {"revoked": list(kids), "since": since, "ask": asks},
+        {"revoked": list(kids), "since": since, "ask": asks, "left": left},
         f"Revoked from {_date(since)} on: {', '.join(kids)}.\nNext, at the hub:\n"
-        + "\n".join(f"  {ask}" for ask in asks),
+        + "\n".join(f"  {ask}" for ask in asks)
+        + (f"\nNot revoked; are they all the agency's own? {', '.join(left)}" if left else ""),
         as_json=as_json,
     )
 

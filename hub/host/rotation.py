@@ -25,6 +25,7 @@ def add_key(keyring: Keyring, use: KeyUse, *, start: int, token: Token | None = 
     """Return a keyring with one more key, valid from `start` (Unix seconds); one to sign lies on the token, if any.
 
     Raises:
+        FullKeystoreError: there is no room for it; none is made.
         TokenError, AmbiguousKeyError: the token makes none.
     """
     if use == "sign" and token is not None:

@@ -567,6 +567,13 @@ class CorruptKeystoreError(KeystoreError):
     sentence = "The keystore is damaged or of another version; restore it from its backup."
 
 
+class FullKeystoreError(KeystoreError):
+    """The keystore holds as many keys as a record may list."""
+
+    code = "keystore/full"
+    sentence = "The keystore holds 64 keys; make fewer ahead, and again when older ones were destroyed."
+
+
 class MissingKeyError(KeystoreError):
     """The keystore holds no such key."""
 

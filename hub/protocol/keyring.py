@@ -16,6 +16,7 @@ from hub.protocol.encoding import decode_b64url, encode_b64url, lp
 from hub.protocol.errors import (
     Base64Error,
     CorruptKeystoreError,
+    FullKeystoreError,
     JsonError,
     MissingKeyError,
     NoOpeningKeyError,
@@ -202,7 +203,11 @@ class Keyring:
         return ring
 
     def rotate(self, use: KeyUse, *, now: int) -> Self:
-        """Return a keyring with one more key of a use, valid from `now`; the older ones stay until they expire."""
+        """Return a keyring with one more key of a use, valid from `now`; the older ones stay until they expire.
+
+        Raises:
+            FullKeystoreError: there is no room for it.
+        """
         secret = encode_b64url(random_bytes(SEAL_PRIVATE if use == "open" else KEY))
         return self._with(PrivateKey(kid=self.next_kid(use), use=use, secret=secret, nbf=now, exp=now + lifetime(use)))
 
@@ -213,7 +218,13 @@ class Keyring:
         return self._with(PrivateKey(kid=self.next_kid("sign"), use="sign", pub=pub, nbf=now, exp=exp))
 
     def next_kid(self, use: KeyUse) -> str:
-        """Return the name of the next key of a use."""
+        """Return the name of the next key of a use.
+
+        Raises:
+            FullKeystoreError: there is no room for one.
+        """
+        if len(self.keys) >= MAX_KEYS:
+            raise FullKeystoreError(self.partner)
         taken = [int(key.kid.partition("#")[2][1:]) for key in self.keys if key.use == use]
         return f"{self.partner}#{_LETTER_OF[use]}{max(taken, default=0) + 1}"
 

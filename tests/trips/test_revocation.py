@@ -133,6 +133,7 @@ async def test_an_addressee_refuses_what_came_in_after_the_theft(
     await french.send(warning_draft(operation=OPERATION), to=["de-customs"])
     told = await called("partner", "compromised", office, KID, "--since", str(int(time.time()) - 60))
     assert told["revoked"] == [KID]
+    assert told["left"] == ["fr-customs#e1", "fr-customs#m1"], "the agency must know each of these"
     assert KID in told["ask"][0]
     await german.connector.mirror.refresh()
     received = await german.receive_once()

@@ -167,7 +167,7 @@ def test_roles_are_shown_get_new_keys_and_another_country(office: Path) -> None:
         "policies": (2, 2),
         "timestamp": (1, 1),
     }
-    assert before["timestamp"]["days"] == 6
+    assert before["timestamp"]["days"] in {6, 7}, "seven days, less what passed since; whole ones"
     assert _json("exchange", "add-country", office, "ES") == {"country": "ES"}
     assert isinstance(_run("exchange", "add-country", office, "ES").exception, errors.EnrolmentError)
     anchor = (office / "public" / "metadata" / "1.root.json").read_bytes()

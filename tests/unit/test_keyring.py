@@ -4,10 +4,11 @@ from typing import Literal
 
 import pytest
 
-from hub.protocol.directory import Directory
+from hub.protocol.directory import MAX_KEYS, Directory
 from hub.protocol.encoding import decode_b64url
 from hub.protocol.errors import (
     CorruptKeystoreError,
+    FullKeystoreError,
     KeystoreError,
     MissingKeyError,
     NoOpeningKeyError,
@@ -113,6 +114,17 @@ def test_rotation_adds_and_expiry_takes_away() -> None:
     with pytest.raises(NoOpeningKeyError):
         later.opener("fr-customs#e1")
     assert later.rotate("open", now=NOW).openers()[-1].kid == "fr-customs#e3"
+
+
+def test_a_keystore_is_full_before_it_cannot_be_written() -> None:
+    ring = Keyring("fr-customs", ())
+    for _ in range(MAX_KEYS):
+        ring = ring.rotate("open", now=NOW)
+    assert open_keyring(seal_keyring(ring, PASSPHRASE, cost=FAST), PASSPHRASE).keys == ring.keys
+    with pytest.raises(FullKeystoreError):
+        ring.rotate("open", now=NOW)
+    with pytest.raises(FullKeystoreError):
+        ring.next_kid("sign")  # before a token makes one
 
 
 @pytest.mark.parametrize(("use", "at"), [("sign2", NOW), ("sign", NOW - 1), ("sign", NOW + 400 * DAY)])
