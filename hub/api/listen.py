@@ -105,12 +105,13 @@ async def listening(app: web.Application, sock: socket.socket, door: Door) -> As
 
 
 class _Site(web.BaseSite):
-    """A socket whose callers are counted before the server hears of them."""
+    """A socket whose callers are counted before TLS or the server hear of them."""
 
     def __init__(self, runner: web.AppRunner, sock: socket.socket, door: Door) -> None:
         super().__init__(runner, ssl_context=door.tls)
         self._sock: Final = sock
         self._door: Final = door
+        self._agreeing: Final[dict[asyncio.Task[None], str]] = {}
 
     @property
     def name(self) -> str:
@@ -118,36 +119,81 @@ class _Site(web.BaseSite):
 
     async def start(self) -> None:
         await super().start()
-        server, door = self._runner.server, self._door
+        server, door, agreeing = self._runner.server, self._door, self._agreeing
         if server is None:
             raise SetupError("the server was not set up")
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: _Threshold(server, door.per_address),
-            sock=self._sock,
-            ssl=door.tls,
-            ssl_handshake_timeout=_HANDSHAKE if door.tls else None,
-        )
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Threshold(server, door, agreeing), sock=self._sock)
+
+    async def stop(self) -> None:
+        await super().stop()
+        for task in self._agreeing:
+            task.cancel()
 
 
 class _Threshold(asyncio.Protocol):
-    """Turns a line away when its address holds too many; else the server's own protocol takes its place."""
+    """Turns a line away when its address holds too many, else agrees on TLS; the server's protocol takes its place.
 
-    def __init__(self, server: web.Server, most: int) -> None:
+    `agreeing` are the lines that have not agreed yet, with their addresses: they count as well, or whoever never says a
+    word could hold any number.
+    """
+
+    def __init__(self, server: web.Server, door: Door, agreeing: dict[asyncio.Task[None], str]) -> None:
         self._server: Final = server
-        self._most: Final = most
+        self._door: Final = door
+        self._agreeing: Final = agreeing
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("not a stream")
-        if self._most and self._held(_address(transport.get_extra_info("peername"))) >= self._most:
+        address = _address(transport.get_extra_info("peername"))
+        if self._door.per_address and self._held(address) >= self._door.per_address:
             transport.abort()
-            return
-        protocol = self._server()
-        transport.set_protocol(protocol)
-        protocol.connection_made(transport)
+        elif self._door.tls is None:
+            self._hand_over(transport)
+        else:
+            transport.pause_reading()  # until TLS listens
+            task = asyncio.create_task(self._agree(transport, self._door.tls))
+            self._agreeing[task] = address
+            task.add_done_callback(self._agreeing.pop)
 
     def _held(self, address: str) -> int:
-        return sum(_address(one.peername) == address for one in self._server.connections)
+        open_now = sum(_address(one.peername) == address for one in self._server.connections)
+        return open_now + sum(one == address for one in self._agreeing.values())
+
+    async def _agree(self, transport: asyncio.Transport, tls: ssl.SSLContext) -> None:
+        early, loop = _Early(), asyncio.get_running_loop()
+        with contextlib.suppress(OSError):  # the other end was told by an alert, or is gone
+            line = await loop.start_tls(transport, early, tls, server_side=True, ssl_handshake_timeout=_HANDSHAKE)
+            if line is not None:
+                early.repeat(self._hand_over(line))
+
+    def _hand_over(self, line: asyncio.Transport) -> asyncio.Protocol:
+        protocol = self._server()
+        line.set_protocol(protocol)
+        protocol.connection_made(line)
+        return protocol
+
+
+class _Early(asyncio.Protocol):
+    """Keeps what comes between the end of a handshake and the moment at which the server takes the line."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._lost: list[Exception | None] = []
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._lost.append(error)
+
+    def repeat(self, protocol: asyncio.Protocol) -> None:
+        """Tell the server's protocol."""
+        if self._data:
+            protocol.data_received(bytes(self._data))
+        for error in self._lost:
+            protocol.connection_lost(error)
 
 
 def _address(peer: object) -> str:

@@ -70,6 +70,28 @@ async def test_a_session_over_tls(stack: AsyncExitStack, tmp_path: Path, authori
         assert (await client.facts()).hub == HUB
 
 
+async def test_lines_that_never_agree_count_as_well(
+    stack: AsyncExitStack, tmp_path: Path, authority: Authority
+) -> None:
+    pair = authority.issue("hub")
+    tls = server_tls(pair.certificate, pair.key, client_ca=None, required=False)
+    hub = await stack.enter_async_context(running_hub(tmp_path, door=Door(tls=tls, per_address=2)))
+    port = int(hub.url.rpartition(":")[2])
+    silent = [(await asyncio.open_connection("127.0.0.1", port))[1] for _ in range(2)]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(5):
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b"", "turned away before a word of TLS"
+    for one in (*silent, writer):
+        one.close()
+    async with asyncio.timeout(20), client_of(hub.url, trusting(authority)) as client:
+        facts = None
+        while facts is None:
+            with contextlib.suppress(UnreachableError):
+                facts = await client.facts()
+    assert facts.hub == HUB, "who is gone counts no longer"
+
+
 async def test_a_hub_that_wants_certificates_takes_those_of_its_authority(
     stack: AsyncExitStack, tmp_path: Path, authority: Authority
 ) -> None:
