@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from io import FileIO
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -57,14 +58,12 @@ class FileSpool:
         """See `Spool.append`."""
 
         def append() -> Upload:
-            with self._file(upload).open("r+b") as file:
+            with self._file(upload).open("r+b", buffering=0) as file:  # or what failed would be written again below
                 at = file.seek(0, os.SEEK_END)
                 if at != upload.received:
                     raise UploadOffsetError(offset=at)
                 try:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
+                    _write(file, data)
                 except OSError:
                     file.truncate(at)  # half a chunk does not count
                     raise
@@ -135,6 +134,13 @@ class FileSpool:
         async with self._lock:
             with _typed_errors():
                 return await asyncio.to_thread(step)
+
+
+def _write(file: FileIO, data: bytes) -> None:
+    """Write a chunk durably, or raise: of what does not fit, a disk takes what fits."""
+    if file.write(data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fsync(file.fileno())
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import resource
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -19,6 +20,7 @@ from hub.protocol.errors import (
     NotFoundError,
     OverQuotaError,
     RequestError,
+    StoreError,
     StoreFullError,
     TooLargeError,
     UnreachableError,
@@ -28,6 +30,7 @@ from hub.protocol.hazmat import sha256
 from hub.protocol.interface import UploadState, UploadWanted
 from hub.protocol.vocabulary import Label
 from hub.protocol.wire import parse_wire, write_wire
+from hub.store.spool import FileSpool
 from tests.support.agency import BrittleClient
 from tests.support.exchange import FEDERATION, HUB, NOW, accept_in, signer_of
 from tests.support.line import MESSAGES, Answer, Hub, Line, mh_of, running_hub, script_policy
@@ -185,6 +188,21 @@ async def test_a_full_disk_keeps_no_half_chunk(hub: Hub, monkeypatch: pytest.Mon
         (await append(line, frame, 100, 200)).check_problem(StoreFullError, 503)
     assert received(await line.ask("GET", f"{UPLOADS}/{digest_of(frame)}")) == 100
     assert received(await append(line, frame, 100, 200)) == 200
+
+
+async def test_a_disk_that_is_full_in_the_middle_of_a_chunk_keeps_none_of_it(tmp_path: Path) -> None:
+    spool, most = FileSpool(tmp_path / "spool"), 10_000
+    upload = await spool.begin("fr-customs", digest_of(b"x"), size=MAX_CHUNK, expires=NOW)
+    upload = await spool.append(upload, bytes(most - 100))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        for size in (101, 50_000):
+            with pytest.raises(StoreError):
+                await spool.append(upload, bytes(size))
+            assert [one.received for one in await spool.uploads("fr-customs")] == [most - 100]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 async def test_two_that_append_at_once_do_not_mix(hub: Hub) -> None:
