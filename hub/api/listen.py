@@ -15,6 +15,7 @@ from typing import Final
 
 from aiohttp import web
 
+from hub.api.quotas import caller_at
 from hub.host.events import SERVER_FAILED
 from hub.protocol.errors import SetupError
 
@@ -197,7 +198,7 @@ class _Early(asyncio.Protocol):
 
 
 def _address(peer: object) -> str:
-    return str(peer[0]) if isinstance(peer, tuple) else ""
+    return caller_at(str(peer[0])) if isinstance(peer, tuple) else ""
 
 
 class _Discreet(logging.Filter):

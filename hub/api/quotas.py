@@ -9,6 +9,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network
 from typing import Final, NamedTuple
 
 from hub.protocol.envelope import MAX_SUBMISSION
@@ -104,7 +105,7 @@ class Quotas:
         Raises:
             OverQuotaError: there were too many.
         """
-        now = self._ticks()
+        now, address = self._ticks(), caller_at(address)
         bucket = self._addresses.pop(address, None) or Bucket(self._limits.logins_per_minute, MINUTE, now)
         self._addresses[address] = bucket
         if len(self._addresses) > _MAX_ADDRESSES:
@@ -172,6 +173,17 @@ class Quotas:
 
 def _step(account: _Account, requests: int, polls: int, size: int) -> None:
     account.open, account.polls, account.bodies = account.open + requests, account.polls + polls, account.bodies + size
+
+
+def caller_at(address: str) -> str:
+    """Return what counts as one address: of IPv6 the /64, all of which one line's owner has (RFC 6177 section 2)."""
+    if ":" not in address:
+        return address
+    try:
+        found = IPv6Address(address)
+    except ValueError:
+        return address
+    return str(found.ipv4_mapped or IPv6Network((int(found), 64), strict=False))
 
 
 def over_quota(seconds: float) -> OverQuotaError:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.api.quotas import DAY, MINUTE, Limits, Quotas
+from hub.api.quotas import DAY, MINUTE, Limits, Quotas, caller_at
 from hub.protocol.errors import OverQuotaError
 
 
@@ -94,6 +94,22 @@ def test_an_address_may_not_try_for_ever(clock: Clock) -> None:
     with pytest.raises(OverQuotaError):
         quotas.log_in("192.0.2.1")
     quotas.log_in("192.0.2.2")
+
+
+def test_whoever_has_many_addresses_of_ipv6_is_one_caller(clock: Clock) -> None:
+    quotas = Quotas(Limits(logins_per_minute=2), clock)
+    quotas.log_in("2001:db8::1")
+    quotas.log_in("2001:db8::2:0:0:1")
+    with pytest.raises(OverQuotaError):
+        quotas.log_in("2001:db8::ffff")
+    quotas.log_in("2001:db8:0:1::1")
+    assert [caller_at(one) for one in ("192.0.2.1", "::ffff:192.0.2.1", "fe80::1%lo", "", "x:y")] == [
+        "192.0.2.1",
+        "192.0.2.1",
+        "fe80::/64",
+        "",
+        "x:y",
+    ]
 
 
 def test_nothing_ends_where_the_limit_is_nought(clock: Clock) -> None:
