@@ -30,6 +30,7 @@ from hub.verify.repository import TIMESTAMP
 from hub.verify.trust import Seen, TrustedDirectory, refresh_directory
 
 _LOG: Final = logging.getLogger("valise.hub")
+_AGAIN: Final = 2  # seconds after which a request looks again at what was not believed
 
 
 async def expire_for_ever(exchange: Exchange, *, seconds: int) -> None:
@@ -60,6 +61,7 @@ class Keeper:
         self._files: Mapping[str, bytes] = {}
         self._believing: Final = asyncio.Lock()
         self._stamp: tuple[int, ...] | None = None
+        self._missed: int | None = None  # when what has this stamp was not believed
         self._trusted: TrustedDirectory | None = None
         self._policies: PolicySet | None = None
 
@@ -108,9 +110,10 @@ class Keeper:
         """Believe what is published now if it changed since the last look, which is asked of the file system only.
 
         Called before each request is believed, so that what the registry office published before it came counts for
-        it: a revocation takes effect on the next message, and a new key is known as soon as anybody can know it.
+        it: a revocation takes effect on the next message, and a new key is known as soon as anybody can know it. What
+        is not believed may still be on its way here, file by file, so it is soon looked at again.
         """
-        if self._published() == self._stamp:
+        if not self._is_due(self._published()):
             return
         try:
             await self._refresh(changed_only=True)
@@ -121,17 +124,21 @@ class Keeper:
         """Believe the directory that is published; the policy set is another step, and hides no revocation."""
         async with self._believing:
             stamp = self._published()  # first: what is published meanwhile is looked at again
-            if changed_only and self._trusted is not None and stamp == self._stamp:  # another request was faster
+            if changed_only and self._trusted is not None and not self._is_due(stamp):  # another request was faster
                 return self._trusted
-            self._stamp = stamp  # also of what is not believed: `keep_fresh` looks again, not every request
+            self._stamp, self._missed = stamp, self._clock()  # also of what is not believed: not every request looks
             seen = self._trusted.seen if self._trusted else await asyncio.to_thread(self._recall)
             trusted, files = await refresh_directory(
                 self._fetch, self._anchor, now=self._clock(), seen=seen, known=self._files
             )
-            self._files, self._trusted = files, trusted
+            self._files, self._trusted, self._missed = files, trusted, None
             if trusted.seen != seen:
                 await asyncio.to_thread(self._remember, trusted.seen)
             return trusted
+
+    def _is_due(self, stamp: tuple[int, ...] | None) -> bool:
+        missed = self._missed
+        return stamp != self._stamp or (missed is not None and abs(self._clock() - missed) >= _AGAIN)
 
     def _published(self) -> tuple[int, ...] | None:
         """Return what differs after every publication: the timestamp is written last, under its own name."""

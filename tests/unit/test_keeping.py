@@ -61,6 +61,22 @@ async def test_a_policy_set_that_cannot_be_loaded_hides_no_revocation(office: Re
     assert keeper.directory().partner("fr-customs").status == "suspended"
 
 
+async def test_a_folder_that_comes_file_by_file_is_soon_believed(office: RegistryOffice, tmp_path: Path) -> None:
+    """As `cp` brings it: the timestamp is there, what it points to not yet."""
+    clock = Clock()
+    keeper = keeper_of(office, tmp_path, clock)
+    await keeper.refresh()
+    office.set_status("fr-customs", "suspended", now=NOW)
+    (newest,) = sorted((office.public / "metadata").glob("*.snapshot.json"), key=lambda one: one.stat().st_mtime)[-1:]
+    aside = newest.rename(tmp_path / "aside")
+    await keeper.catch_up()
+    assert keeper.directory().partner("fr-customs").status == "active"
+    aside.rename(newest)
+    clock.now += 2
+    await keeper.catch_up()
+    assert keeper.directory().partner("fr-customs").status == "suspended"
+
+
 async def test_a_folder_that_cannot_be_read_is_tried_again(
     office: RegistryOffice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
