@@ -22,7 +22,7 @@ from connectors.kit.purge import kept_for
 from connectors.kit.refusals import FINAL, OURS
 from hub.host.events import COPY_REFUSED, RECEIPT_DISBELIEVED, RECEIPT_REFUSED
 from hub.protocol.copy import OpenedCompartment, VerifiedCopy, open_copy, verify_copy
-from hub.protocol.envelope import parse_copy
+from hub.protocol.envelope import Proven, parse_copy
 from hub.protocol.errors import (
     AnswerError,
     DirectoryError,
@@ -39,7 +39,7 @@ from hub.protocol.errors import (
 from hub.protocol.interface import MAX_BATCH
 from hub.protocol.manifest import parse_manifest
 from hub.protocol.receipt import VerifiedReceipt, verify_receipt
-from hub.protocol.statements import verify_expiry
+from hub.protocol.statements import Expiry, verify_expiry
 
 _LOG: Final = logging.getLogger("valise.connector")
 MAIL: Final = 16  # items of one poll
@@ -105,7 +105,7 @@ async def _keep_expiry(connector: Connector, data: bytes) -> None:
     """Keep the hub's word that a copy expired; one that does not hold is noted and let go."""
     now = connector.clock()
     try:
-        said = verify_expiry(parse_proven(data), connector.directory, hub=connector.hub, now=now)
+        said = await _believe_expiry(connector, parse_proven(data), now)
         await connector.outbox.add_expiry(said.mh, said.to, data, at=said.iat)
     except StaleDirectoryError:
         raise
@@ -113,6 +113,14 @@ async def _keep_expiry(connector: Connector, data: bytes) -> None:
         _LOG.warning(RECEIPT_DISBELIEVED, error.code)
         return
     await connector.alarms.clear(AlarmKind.RECEIPT_LATE, said.mh, partner=said.to, at=now)
+
+
+async def _believe_expiry(connector: Connector, proven: Proven, now: int) -> Expiry:
+    try:
+        return verify_expiry(proven, connector.directory, hub=connector.hub, now=now)
+    except UnknownKeyError:
+        await _look_again(connector)
+        return verify_expiry(proven, connector.directory, hub=connector.hub, now=now)
 
 
 async def _believe(connector: Connector, text: str) -> VerifiedReceipt:

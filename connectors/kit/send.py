@@ -21,6 +21,7 @@ from connectors.kit.audience import Audience, Candidate, resolve_audience
 from connectors.kit.connector import Connector, fresh_id
 from connectors.kit.outbox import HandedOver, Numbers, OutboxEntry, SealedMessage
 from connectors.kit.refusals import FINAL, error_for
+from connectors.kit.resealing import has_other_keys
 from connectors.kit.standing import catch_up_once
 from connectors.kit.threads import Reference
 from hub.host.events import SEALED_AGAIN
@@ -241,6 +242,9 @@ async def advance(connector: Connector, identifier: str) -> Sent:
         if entry.state != "sealed":
             await connector.outbox.refuse(identifier, error.code, found=entry.state)
             raise
+        if not await has_other_keys(connector, entry):
+            await connector.outbox.stay(identifier, error.code, at=connector.clock())
+            raise BusyError(f"the hub says {error.code}, and there are no other keys") from error
         return await advance(connector, await _hand_over_again(connector, entry, error))
     except FINAL as error:
         await connector.outbox.refuse(identifier, error.code, found=entry.state)
@@ -255,7 +259,7 @@ async def _hand_over_again(connector: Connector, entry: OutboxEntry, error: Vali
     """Give up a message whose keys ended while it lay sealed, and hand its draft over as a new one.
 
     The hub refused it for good, so it will never be accepted; its number stays used, and a message of its own name and
-    number takes its place. Only keys lead here: whom it is for and what is in it stay as the officer wrote them.
+    number takes its place. Only other keys lead here: whom it is for and what is in it stay as the officer wrote them.
     """
     outgoing, compartments = open_draft(entry, connector)
     fresh = fresh_id(connector.clock())

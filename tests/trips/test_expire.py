@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,30 @@ def _check_proof(world: World, row: MatrixRow) -> None:
     assert (said.to, said.iat >= said.exp) == ("de-police", True)
     with pytest.raises(BadSignatureError):
         verify_expiry(row.expiry.model_copy(update={"i": row.expiry.i ^ 1}), world.directory, hub=HUB, now=None)
+
+
+async def test_an_expiry_under_a_key_of_the_hub_that_is_new_to_us_is_believed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A notice comes once; the hub's key may be newer than our last look at the directory."""
+    customs = await world.open()
+    await customs.send(warning_draft(), to=["de-police"])
+    world.now += MONTH
+    assert await expire(exchange_of(world)) == 1
+    newest, connector = world.directory, customs.connector
+    known = deepcopy(newest)
+    for one in known.partner(HUB).keys:
+        known._keys.pop(one.kid, None)  # as before the key was published
+    looked: list[int] = []
+
+    async def refresh() -> None:
+        looked.append(world.now)
+
+    monkeypatch.setattr(type(connector), "directory", property(lambda _: newest if looked else known))
+    monkeypatch.setattr(connector.mirror, "refresh", refresh)
+    await customs.receive_once()
+    late = [one.partner for one in await connector.deadlines.overdue(now=world.now, limit=9)]
+    assert (looked, late) == ([world.now], [""])
 
 
 async def test_an_expiry_before_its_time_is_not_believed(world: World) -> None:

@@ -17,8 +17,10 @@ from connectors.kit.send import Addressing, advance, compose, hand_over
 from hub.protocol.envelope import parse_submission
 from hub.protocol.errors import (
     AnswerError,
+    BusyError,
     DeniedError,
     ExpiredError,
+    KeyNotValidError,
     NoAddresseeKeyError,
     OperationError,
     SetupError,
@@ -277,6 +279,26 @@ async def test_messages_that_were_sealed_while_the_hub_was_away_keep_their_order
     for identifier in reversed(await agency.connector.outbox.unfinished()):  # even when they come in another order
         await advance(agency.connector, identifier)
     assert sorted(one.seq for one in (await line_of(agency).sent()).messages) == [1, 2, 3]
+
+
+async def test_a_hub_with_another_clock_does_not_use_up_numbers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says that our key has ended, and we have no other: the sealed message waits until one of the two is mended."""
+    agency = await world.open()
+    honest = line_of(agency).submit
+    asked: list[bytes] = []
+
+    async def ended(frame: bytes) -> bytes:
+        asked.append(frame)
+        assert len(asked) < 3, "again and again"
+        raise KeyNotValidError("fr-customs#s1")
+
+    monkeypatch.setattr(line_of(agency), "submit", ended)
+    with pytest.raises(BusyError):
+        await agency.send(warning_draft(), to=["de-customs"])
+    assert await _states(agency) == [("sealed", KeyNotValidError.code)]
+    monkeypatch.setattr(line_of(agency), "submit", honest)
+    sent = await advance(agency.connector, (await _only(agency)).id)
+    assert sent.accept.seq == 1
 
 
 async def test_an_accept_of_something_else_is_not_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
