@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from hub.authority.files import PUBLIC, write_file
+from hub.authority.files import write_file
 from hub.broker.exchange import Exchange
 from hub.broker.expire import expire
 from hub.host.events import COPIES_EXPIRED, DIRECTORY_REFUSED, EXPIRY_FAILED
+from hub.host.files import PUBLIC
 from hub.policy.sets import PolicySet
 from hub.protocol.directory import Directory
 from hub.protocol.errors import (

@@ -13,10 +13,11 @@ from typing import Final, Literal, Self
 
 from tuf.api.metadata import DelegatedRole, Delegations, Role, Root, Snapshot, TargetFile, Targets, Timestamp
 
-from hub.authority.files import PRIVATE, exclusive, read_file, write_file
+from hub.authority.files import exclusive, read_file, write_file
 from hub.authority.published import Published
 from hub.authority.records import joined, requiring_second, revoked
 from hub.authority.rolekeys import Passphrases, RoleKeys
+from hub.host.files import PRIVATE
 from hub.protocol.directory import PartnerRecord, country_of, parse_partner_record
 from hub.protocol.enrolment import (
     Pending,

@@ -10,8 +10,9 @@ from typing import Final
 
 from tuf.api.metadata import Metadata, MetaFile, Role, Root, Snapshot, T, TargetFile, Targets, Timestamp
 
-from hub.authority.files import PUBLIC, read_file, write_file
+from hub.authority.files import read_file, write_file
 from hub.authority.rolekeys import RoleKeys
+from hub.host.files import PUBLIC
 from hub.protocol.keyring import DAY
 from hub.verify.metadata import parse_metadata
 

@@ -9,7 +9,8 @@ from typing import Final, Self
 
 from securesystemslib.signer import Key, SecretsHandler, Signature, Signer, SSlibKey
 
-from hub.authority.files import PRIVATE, read_file, write_file
+from hub.authority.files import read_file, write_file
+from hub.host.files import PRIVATE
 from hub.protocol.errors import MissingKeyError
 from hub.protocol.hazmat import sha256
 from hub.protocol.keyring import Cost, Keyring, KeyringSigner, open_keyring, seal_keyring

@@ -1,17 +1,18 @@
-"""Private files of a program: readable by their owner only, replaced as a whole or not at all.
+"""Files of a program, replaced as a whole or not at all; private ones are readable by their owner only.
 
-Not for: the stores, which are SQLite's, nor what is published (`hub/authority/files.py`). Implements
-`docs/protocol/09-directory.md` section 3.
+Not for: the stores, which are SQLite's. Implements `docs/protocol/09-directory.md` section 3.
 """
 
 import os
 import stat
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from hub.protocol.errors import ExposedFileError, SetupError
 
-_OWNER_ONLY: Final = 0o600
+PRIVATE: Final = 0o600
+PUBLIC: Final = 0o644
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -35,6 +36,15 @@ def read_private(path: Path, *, limit: int) -> bytes:
 
 
 def write_private(path: Path, data: bytes) -> None:
+    """Write a secret file as `write_file` does.
+
+    Raises:
+        SetupError: the folder cannot be written.
+    """
+    write_file(path, data, mode=PRIVATE)
+
+
+def write_file(path: Path, data: bytes, *, mode: int) -> None:
     """Write a file durably; a crash leaves the old one or the new one.
 
     Raises:
@@ -43,7 +53,7 @@ def write_private(path: Path, data: bytes) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         fresh.unlink(missing_ok=True)
-        with open(fresh, "xb", opener=_open_for_owner) as file:
+        with open(fresh, "xb", opener=partial(os.open, mode=mode)) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -55,7 +65,3 @@ def write_private(path: Path, data: bytes) -> None:
             os.close(folder)
     except OSError as error:
         raise SetupError(f"{path}: {error.strerror}") from error
-
-
-def _open_for_owner(name: str, flags: int) -> int:
-    return os.open(name, flags, _OWNER_ONLY)
