@@ -130,6 +130,7 @@ CREATE TABLE alarms (                 -- what somebody must look at; see alarms.
     proof TEXT NOT NULL,              -- JSON: what convicts, where there is something
     raised_at INTEGER NOT NULL,
     cleared_at INTEGER,
+    dismissed INTEGER NOT NULL DEFAULT 0,    -- by an officer: the same is not raised again before it has come
     UNIQUE (kind, about, partner)
 ) STRICT;
 """

@@ -73,7 +73,7 @@ class Alarms:
     async def sound(  # noqa: D417 - the class of an alarm says the rest
         self, kind: AlarmKind, about: str, *, at: int, partner: str = "", reason: str = "", proof: str = ""
     ) -> None:
-        """Raise an alarm, or raise it again after it was cleared; one that is raised stays as it is.
+        """Raise an alarm, or raise it again after it was cleared; one that is raised or dismissed stays as it is.
 
         Args:
             at: Unix seconds.
@@ -81,21 +81,24 @@ class Alarms:
         sql = (
             "INSERT INTO alarms (kind, about, partner, reason, proof, raised_at) VALUES (?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (kind, about, partner) DO UPDATE SET reason = excluded.reason, proof = excluded.proof, "
-            "raised_at = excluded.raised_at, cleared_at = NULL WHERE cleared_at IS NOT NULL"
+            "raised_at = excluded.raised_at, cleared_at = NULL WHERE cleared_at IS NOT NULL AND NOT dismissed"
         )
         values = (kind, about, partner, reason, proof, at)
         if await self._store.run(lambda db: db.execute(sql, values).rowcount):
             _LOG.warning(ALARM_RAISED, kind, about, partner or "-", reason or "-")
 
     async def clear(self, kind: AlarmKind, about: str, *, at: int, partner: str = "") -> None:
-        """Note that what an alarm was about has come; without such an alarm nothing happens."""
-        sql = "UPDATE alarms SET cleared_at = ? WHERE kind = ? AND about = ? AND partner = ? AND cleared_at IS NULL"
+        """Note that what an alarm was about has come, dismissed or not; without such an alarm nothing happens."""
+        sql = (
+            "UPDATE alarms SET cleared_at = ?, dismissed = 0 WHERE kind = ? AND about = ? AND partner = ? "
+            "AND (cleared_at IS NULL OR dismissed)"
+        )
         if await self._store.run(lambda db: db.execute(sql, (at, kind, about, partner)).rowcount):
             _LOG.info(ALARM_CLEARED, kind, about, partner or "-")
 
     async def dismiss(self, place: int, *, at: int) -> bool:
-        """Note that an officer has dealt with an alarm; return whether it was raised."""
-        sql = "UPDATE alarms SET cleared_at = ? WHERE place = ? AND cleared_at IS NULL"
+        """Note that an officer has dealt with an alarm, be it that nothing comes; return whether it was raised."""
+        sql = "UPDATE alarms SET cleared_at = ?, dismissed = 1 WHERE place = ? AND cleared_at IS NULL"
         return await self._store.run(lambda db: db.execute(sql, (at, place)).rowcount == 1)
 
     async def raised(self, *, about: Collection[str] = ()) -> Sequence[Alarm]:

@@ -133,4 +133,21 @@ async def test_a_gap_is_an_alarm_once_nothing_can_be_under_way(world: World) -> 
     assert (gap.kind, gap.about, gap.partner) == (AlarmKind.GAP, "1-1", "fr-customs")
     assert await other.connector.alarms.dismiss(gap.place, at=world.now)
     assert not await other.connector.alarms.dismiss(gap.place, at=world.now)
-    assert await raised(other) == []
+    await watch_once(other.connector)
+    assert await raised(other) == [], "it was dealt with, although the gap stays"
+
+
+async def test_what_was_dismissed_stays_so_until_it_has_come_and_is_late_anew(world: World) -> None:
+    customs = await world.open()
+    await customs.send(warning_draft(), to=["de-customs"])
+    world.now += 24 * HOUR
+    await watch_once(customs.connector)
+    alarms = customs.connector.alarms
+    (late,) = await alarms.raised()
+    for moment in (world.now, world.now + HOUR):
+        await alarms.dismiss(late.place, at=moment)
+        await watch_once(customs.connector)
+        assert await raised(customs) == []
+    await alarms.clear(late.kind, late.about, partner=late.partner, at=world.now)
+    await watch_once(customs.connector)
+    assert await alarms.raised() == [late]
