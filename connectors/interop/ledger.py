@@ -60,6 +60,7 @@ _WAITING: Final = {
 }
 _MARK: Final = {one: f"UPDATE interop_events SET {one} = ? WHERE place = ?" for one in _LISTENERS}  # noqa: S608 - as above
 _FINISHED: Final = "DELETE FROM interop_events WHERE file = 2 AND webhook = 2 AND mail = 2"
+_UNPLACED: Final = f"SELECT {_COLUMNS} FROM interop_events WHERE webhook = ? AND thread = '' ORDER BY place LIMIT ?"  # noqa: S608 - as above
 _DUE: Final = f"""
 SELECT {_COLUMNS} FROM interop_events AS event WHERE webhook = 0 AND thread != '' AND next_try <= ? AND NOT EXISTS (
     SELECT 1 FROM interop_events AS earlier
@@ -125,6 +126,10 @@ class Ledger:
     async def waiting(self, listener: Listener, *, under_way: bool = False, limit: int = 256) -> Sequence[Noted]:
         """Return what a listener is still to be told, or what is under way, oldest first."""
         return await self._noted(_WAITING[listener], (int(under_way), limit))
+
+    async def unplaced(self, *, limit: int = 256) -> Sequence[Noted]:
+        """Return what the webhook is still to be told and whose thread was not looked up, oldest first."""
+        return await self._noted(_UNPLACED, (0, limit))
 
     async def due(self, *, at: int, limit: int = 64) -> Sequence[Noted]:
         """Return the first event of each thread that the webhook is to be told by now (Unix seconds), oldest first."""

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -85,14 +85,17 @@ class Webhook:
         Raises:
             StoreError: the disk failed; an event may be posted twice.
         """
-        for event in await self._ledger.waiting("webhook"):
-            if not event.thread:
-                await self._ledger.place_in_thread(event.place, await self._thread(event))
         timeout = aiohttp.ClientTimeout(total=self._settings.timeout_seconds)
         async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
-            while due := await self._ledger.due(at=self._agency.connector.clock()):
+            while due := await self._due():
                 for event in due:
                     await self._post_one(session, event)
+
+    async def _due(self) -> Sequence[Noted]:
+        while unplaced := await self._ledger.unplaced():
+            for event in unplaced:
+                await self._ledger.place_in_thread(event.place, await self._thread(event))
+        return await self._ledger.due(at=self._agency.connector.clock())
 
     async def _thread(self, event: Noted) -> str:
         try:
@@ -108,7 +111,7 @@ class Webhook:
         except WebhookError as error:
             _LOG.warning(EVENT_NOT_POSTED, event.mh, error.code)
             pause = min(_FIRST_PAUSE << min(event.tries, 16), _LONGEST_PAUSE)
-            await self._ledger.put_off(event.place, until=now + pause)
+            await self._ledger.put_off(event.place, until=self._agency.connector.clock() + pause)
         else:
             await self._ledger.settle("webhook", [event.place])
             _LOG.info(EVENT_POSTED, event.mh)

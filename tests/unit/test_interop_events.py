@@ -283,6 +283,19 @@ async def test_a_refused_event_holds_back_its_thread_and_no_other(world: World, 
         assert events_of(posts)[2]["id"] == events_of(posts)[0]["id"], "the same event again has the same name"
 
 
+async def test_a_long_thread_that_is_held_back_does_not_hide_the_others(world: World, tmp_path: Path) -> None:
+    customs = await world.open()
+    async with ledger_of(tmp_path, "fr-customs", "webhook") as ledger, listening() as posts:
+        first = await customs.send(warning_draft(), to=["de-police"])
+        more = "INSERT INTO interop_events (type, mh, state) VALUES ('receipt.received', ?, 'read')"
+        async with await AgencyStore.open(tmp_path / "fr-customs" / "agency.sqlite") as store:
+            await store.run(lambda db: db.executemany(more, [(first.mh,)] * 300).rowcount)
+        other = await customs.send(warning_draft(), to=["de-police"])
+        posts.status = lambda body: 400 if first.mh.encode() in body else 200
+        await hook_of(tmp_path, customs, ledger, posts.url).post()
+        assert [event["subject"] for event in events_of(posts)] == [first.mh, other.mh]
+
+
 @pytest.mark.parametrize("status", [302, 400, 410, 500])
 async def test_only_2xx_is_taken_and_redirects_are_not_followed(world: World, tmp_path: Path, status: int) -> None:
     police = await world.open("de-police")
