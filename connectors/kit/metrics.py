@@ -14,6 +14,7 @@ from aiohttp import web
 
 from connectors.kit.agency import Agency
 from connectors.kit.agency_store import read_only
+from connectors.kit.alarms import AlarmKind
 from hub.host.machine import days_left
 from hub.host.metrics import (
     ALARMS,
@@ -65,8 +66,9 @@ def store_samples(db: sqlite3.Connection, partner: str, now: int) -> Iterator[Sa
             yield Sample(measure, count, (partner, state))
     (since,) = db.execute("SELECT min(handed_at) FROM outbox WHERE state IN ('waiting', 'sealed')").fetchone()
     yield Sample(OUTBOX_OLDEST, 0 if since is None else max(0, now - since), (partner,))
-    (alarms,) = db.execute("SELECT count(*) FROM alarms WHERE cleared_at IS NULL").fetchone()
-    yield Sample(ALARMS, alarms, (partner,))
+    raised = dict(db.execute("SELECT kind, count(*) FROM alarms WHERE cleared_at IS NULL GROUP BY kind").fetchall())
+    for kind in AlarmKind:
+        yield Sample(ALARMS, raised.get(kind, 0), (partner, kind))
 
 
 @contextlib.asynccontextmanager

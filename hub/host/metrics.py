@@ -117,9 +117,7 @@ INBOX: Final = Measure("valise_connector_inbox", "gauge", "Copies of the inbox b
 LAST_SUCCESS: Final = Measure(
     "valise_connector_last_success_timestamp_seconds", "gauge", "When a trip last succeeded.", ("partner", "trip")
 )
-ALARMS: Final = Measure(
-    "valise_connector_log_alarms", "gauge", "Pairs of checkpoints that prove a rewritten log.", ("partner",)
-)
+ALARMS: Final = Measure("valise_connector_alarms", "gauge", "Alarms that are raised, by kind.", ("partner", "kind"))
 
 MEASURES: Final[Mapping[str, Measure]] = MappingProxyType(
     {one.name: one for one in tuple(globals().values()) if isinstance(one, Measure)}

@@ -10,6 +10,7 @@ from aiohttp.test_utils import unused_port
 
 from connectors.kit.agency import Agency
 from connectors.kit.agency_store import AgencyStore, read_only
+from connectors.kit.alarms import AlarmKind, Alarms
 from connectors.kit.metrics import store_samples, told
 from connectors.kit.outbox import HandedOver, Outbox
 from hub.host import metrics
@@ -26,12 +27,14 @@ async def test_the_oldest_unsent_message_counts(tmp_path: Path) -> None:
         await outbox.hand_over([HandedOver("a", b"draft")], at=NOW - 100)
         await outbox.hand_over([HandedOver("b", b"draft")], at=NOW - 50)
         await outbox.refuse("b", "policy/denied", found="waiting")
+        await Alarms(store).sound(AlarmKind.RECEIPT_LATE, "c", at=NOW)
         with closing(read_only(tmp_path / "agency.sqlite")) as db:
             found = {(one.measure.name, one.values): one.number for one in store_samples(db, "fr-customs", NOW)}
     assert found["valise_connector_outbox", ("fr-customs", "waiting")] == 1
     assert found["valise_connector_outbox", ("fr-customs", "refused")] == 1
     assert found["valise_connector_oldest_unsent_seconds", ("fr-customs",)] == 100
-    assert found["valise_connector_log_alarms", ("fr-customs",)] == 0
+    assert found["valise_connector_alarms", ("fr-customs", "receipt-late")] == 1
+    assert found["valise_connector_alarms", ("fr-customs", "log-fork")] == 0, "a late receipt proves nothing of the log"
 
 
 async def test_it_is_told_on_a_port_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
