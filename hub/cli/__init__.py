@@ -101,12 +101,11 @@ class _Commands(click.Group):
 @click.version_option(package_name="valise", message="valise %(version)s")
 @click.option("--context", envvar="VALISE_CONTEXT", metavar="NAME", help="The context whose folder is meant.")
 def valise(context: str | None) -> None:
-    r"""Exchange warnings between customs, police and liaison offices through a hub that cannot read them.
+    """Exchange warnings between customs, police and liaison offices through a hub that cannot read them.
 
     Start with `valise demo`: it plays a whole exercise on this machine in about a minute. Where a command takes FOLDER,
     it takes `@name` of a context, too, and left out it is the current context (`valise context --help`).
 
-    \b
     Exit codes: 0 done; 1 a file, setting or value is wrong; 2 not a command line of ours; 3 denied by policy;
     4 not found; 5 the hub cannot be reached; 6 a signature, message, log, directory or evidence does not hold;
     130 interrupted.

@@ -6,14 +6,15 @@ means what it always meant. Not for: the contexts themselves (`hub/host/contexts
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Final
 
 import click
 
 #: A message's number, or its beginning, that a command line would take for options.
-_DASHED: Final = re.compile(r"(-[A-Za-z0-9_][A-Za-z0-9_-]{4,40}|-[A-Za-z0-9_-]{42})\Z")
+_DASHED: Final = re.compile(r"(-[A-Za-z0-9_][A-Za-z0-9_-]{2,40}|-[A-Za-z0-9_-]{42})\Z")
+_NUMBER: Final = 43  # characters of a whole number: 32 bytes in base64url
 _FOLDERS: Final = frozenset({"folder", "folders"})
 _MAKES: Final = frozenset({"init", "init-all", "restore"})  # what makes a folder is told where
 
@@ -67,11 +68,16 @@ def _split(command: click.Command, words: list[str]) -> tuple[list[str], list[st
             values = 0 if known[flag].is_flag or known[flag].count or "=" in word else known[flag].nargs
             options += [word, *waiting[:values]]
             del waiting[:values]
-        elif not word.startswith("-") or word == "-" or (takes_numbers and _DASHED.match(word)):
+        elif not word.startswith("-") or word == "-" or (takes_numbers and _is_number(word, known)):
             given.append(word)
         else:
             options.append(word)  # `-ofile`, or an option that does not exist: the command says which
     return options, given
+
+
+def _is_number(word: str, known: Container[str]) -> bool:
+    """Whether a word with a dash is a number; a beginning of one that could be a short option and its value is not."""
+    return bool(_DASHED.match(word)) and (len(word) == _NUMBER or word[:2] not in known)
 
 
 def _with_folder(

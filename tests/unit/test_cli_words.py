@@ -48,6 +48,9 @@ SHOW: Final = command("folder", "mh")
         ([MH], ["--", "/current", MH]),
         (["/x", MH, "--json"], ["--json", "--", "/x", MH]),
         (["/x", "-AbCdE"], ["--", "/x", "-AbCdE"]),
+        (["/x", "-AbC"], ["--", "/x", "-AbC"]),
+        (["/x", "-tde-police", "abcd"], ["-tde-police", "/x", "abcd"]),
+        (["-t" + MH[2:]], ["--", "/current", "-t" + MH[2:]]),
         (["--to", MH, "abcd"], ["--to", MH, "/current", "abcd"]),
         (["--to=x", "abcd", "-t", "y"], ["--to=x", "-t", "y", "/current", "abcd"]),
         (["/x", "--", MH], ["--", "/x", MH]),
@@ -187,6 +190,12 @@ def test_help_starts_fast() -> None:
     seconds, *loaded = done.stderr.split()
     assert not {"pydantic", "pydantic_core", "asyncio", "rich", "aiohttp", "cryptography"} & set(loaded)
     assert float(seconds) < HELP_LIMIT
+
+
+def test_the_help_has_no_marks_of_its_making() -> None:
+    shown = CliRunner().invoke(valise, ["--help"]).output
+    assert "Exit codes: 0 done" in shown
+    assert "\\b" not in shown
 
 
 def test_every_exit_code_is_on_the_page() -> None:
