@@ -6,12 +6,14 @@ page: `docs/how-to/back-up-and-restore.md`.
 """
 
 import asyncio
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from hub.host.backup import BackedUp, BackupManifest, copy_database, restoring, unpack_backup, write_backup
+from hub.host.files import write_private
 from hub.host.findings import Level
 from hub.protocol.directory import Directory
 from hub.protocol.errors import BackupError, RolledBackError, SetupError, ValiseError
@@ -80,7 +82,7 @@ def restore(backup: Path, folder: Path, *, now: int) -> BackupManifest:
         extent = extent_of(settings.database)
         if (extent.entries, extent.root.hex()) != (manifest.entries, manifest.root):
             raise BackupError("its log is another than the manifest says")
-        marker_of(settings.database).write_bytes(write_wire(manifest))
+        write_private(marker_of(settings.database), write_wire(manifest))
         return manifest
 
 
@@ -110,6 +112,7 @@ def check_not_rolled_back(database: Path, *, accept: bool) -> int | None:
         return None
     manifest = parse_wire(BackupManifest, marker.read_bytes(), error=BackupError)
     if not accept:
-        raise RolledBackError(f"a backup of {manifest.entries} entries, made at {manifest.at}")
+        made = datetime.fromtimestamp(manifest.at, UTC)
+        raise RolledBackError(f"a backup of {manifest.entries} entries, made {made:%Y-%m-%d %H:%M:%SZ}")
     marker.unlink()
     return manifest.entries

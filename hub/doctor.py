@@ -48,7 +48,11 @@ def examine_hub(folder: Path) -> Iterator[Finding]:
     try:
         settings = HubSettings.read(folder / SETTINGS_FILE)
     except SetupError as error:
-        yield fail("settings", error.detail, error.sentence)
+        yield fail(
+            "settings",
+            error.detail,
+            f"Put it right in {SETTINGS_FILE} of the folder; docs/reference/settings.md has all keys.",
+        )
         return
     yield fine("settings", f"{SETTINGS_FILE} is right")
     yield from ask("disk", lambda: check_disk(settings.database.parent))

@@ -50,7 +50,7 @@ def signed_by(*, folder: Path, kid: str, since: int, as_json: bool) -> None:
         [(one.mh, local(one.at), one.operation or "-", ", ".join(one.opened_by) or "-") for one in found],
     )
     value = {"kid": kid, "since": since, "messages": [asdict(one) for one in found]}
-    show(value, f"{kid}: {counted(len(found), 'message')}", grid, as_json=as_json)
+    show(value, f"{kid}: {counted(len(found), 'message')}", *([grid] if found else []), as_json=as_json)
 
 
 async def _ask(settings: ConnectorSettings, kid: str, since: int) -> Sequence[Known]:

@@ -45,7 +45,11 @@ def examine_agency(folder: Path, passphrase: SecretStr | None = None) -> Iterato
     try:
         settings = read_settings(folder)
     except SetupError as error:
-        yield fail("settings", error.detail, error.sentence)
+        yield fail(
+            "settings",
+            error.detail,
+            f"Put it right in {SETTINGS_FILE} of the folder; docs/reference/settings.md has all keys.",
+        )
         return
     yield fine("settings", f"{SETTINGS_FILE} is right; mode {settings.mode}")
     yield from ask("disk", lambda: check_disk(settings.store.parent))

@@ -35,7 +35,8 @@ def read_toml(file: Path, model: type[_Model]) -> _Model:
         settings = model.model_validate(values)
     except ValidationError as invalid:
         first = invalid.errors(include_url=False, include_input=False)[0]
-        raise SetupError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        place = [".".join(map(str, first["loc"]))] if first["loc"] else []  # none: several do not fit together
+        raise SetupError(": ".join([str(file), *place, first["msg"].removeprefix("Value error, ")])) from None
     return settings.model_copy(update=_absolute(file.parent, settings))
 
 

@@ -106,6 +106,9 @@ async def test_a_restored_hub_starts_only_when_the_loss_is_accepted(exercise: Ex
     shutil.copy(exercise.hub / "word", again / "word")
     refused = await asyncio.to_thread(run, "hub", "serve", again)
     assert isinstance(refused.exception, RolledBackError)
+    assert {file.name: file.stat().st_mode & 0o077 for file in again.iterdir() if file.name.startswith("hub.")} == (
+        dict.fromkeys(("hub.toml", "hub.db", "hub.seen", "hub.db.restored"), 0)
+    )
     doctor = await asyncio.to_thread(run, "doctor", again)
     assert "restored from a backup" in doctor.stdout
     again_settings = HubSettings.read(again / "hub.toml")

@@ -257,6 +257,7 @@ def test_a_hub_without_settings(tmp_path: Path) -> None:
     (tmp_path / "hub.toml").write_text('hbu = "x"')
     [one] = [one for one in examine_hub(tmp_path) if one.check == "settings"]
     assert "hub" in one.text
+    assert "hub.toml" in one.remedy
 
 
 def test_a_hub_whose_certificate_ended(exercise: Exercise) -> None:
@@ -295,6 +296,7 @@ def test_an_agency_with_wrong_settings(exercise: Exercise) -> None:
     result = doctor(folder)
     assert result.exit_code == 1
     assert "did you mean 'partner'" in result.stdout
+    assert "-> Put it right in agency.toml" in result.stdout
 
 
 def test_the_page_names_every_check() -> None:

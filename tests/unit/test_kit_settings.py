@@ -69,8 +69,13 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["http://hub.example", "ftp://127.0.0.1", "hub.example", "https://hub.example?a=b"])
 def test_an_unsafe_address_is_refused(tmp_path: Path, url: str) -> None:
-    with pytest.raises(SetupError, match="hub_url"):
+    with pytest.raises(SetupError, match=r"hub_url: (not an|http)"):
         read_settings(_folder(tmp_path, GOOD.replace("http://127.0.0.1:8420/", url)))
+
+
+def test_settings_that_do_not_fit_together_are_told_as_people_say_it(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"agency\.toml: client_certificate and client_key belong together"):
+        read_settings(_folder(tmp_path, GOOD + '\nclient_key = "x.pem"\n'))
 
 
 def test_the_passphrase_comes_from_the_environment_or_a_private_file(
