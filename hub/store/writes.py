@@ -170,8 +170,8 @@ def add_receipt(ledger: Ledger, verified: VerifiedReceipt) -> None:
     message, originator = about
     number = ledger.number(originator)
     run = ledger.append("receipt", message, [Fresh(verified.jws.encode(), receipt.iss, number=number)])
-    row = (receipt.iss, receipt.jti, digest, message, receipt.state, run.first)
-    ledger.db.execute("INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?)", row)
+    row = (receipt.iss, receipt.jti, digest, message, run.first)
+    ledger.db.execute("INSERT INTO receipts VALUES (?, ?, ?, ?, ?)", row)
     ledger.post(originator, Item(number, message, run.first, 0, 0, 0), routine=True)
 
 

@@ -271,8 +271,8 @@ def _lose_parts(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM parts WHERE id = 3 * 128")
 
 
-def _alter_receipt_state(db: sqlite3.Connection) -> None:
-    change(db, "receipts", "state", "1", "refused")
+def _alter_receipt_name(db: sqlite3.Connection) -> None:
+    change(db, "receipts", "jti", "1", "another")
 
 
 def _alter_receipt_digest(db: sqlite3.Connection) -> None:
@@ -331,7 +331,7 @@ def _lose_reference(db: sqlite3.Connection) -> None:
         ("bodies", _keep_body),
         ("bodies", _swap_bodies),
         ("bodies", _lose_parts),
-        ("receipts", _alter_receipt_state),
+        ("receipts", _alter_receipt_name),
         ("receipts", _alter_receipt_digest),
         ("receipts", _lose_receipt),
     ],
