@@ -15,7 +15,9 @@ from connectors.kit.matrix import CheckedRow, checked_matrix
 from connectors.kit.why import reason_of_row
 from hub.protocol.encoding import decode_b64url
 from hub.protocol.errors import (
+    DirectoryError,
     EncodingError,
+    EnvelopeError,
     EvidenceError,
     EvidenceMismatchError,
     ExchangeError,
@@ -24,6 +26,7 @@ from hub.protocol.errors import (
     SignatureError,
     StaleDirectoryError,
 )
+from hub.protocol.statements import DECISION_TYP, Decision, read_statement, verify_statement
 from hub.verify.evidence import check_entry
 
 _AT_ONCE: Final = 64  # messages looked at in one round
@@ -119,13 +122,28 @@ async def _sound(connector: Connector, late: Expected, rows: Sequence[CheckedRow
         await connector.alarms.sound(AlarmKind.PROOF_LATE, late.mh, partner=connector.hub, at=now)
         return
     row = next((one for one in rows or () if one.row.to == late.partner), None)
-    if row is not None and (row.receipts or row.expiry is not None or not row.row.released):
+    if row is not None and (row.receipts or row.expiry is not None or await _is_withheld(connector, row, late.mh)):
         await connector.deadlines.settle("receipt", late.mh, late.partner, at=now)
         await connector.alarms.clear(AlarmKind.RECEIPT_LATE, late.mh, partner=late.partner, at=now)
         return
     reason = reason_of_row(row) if row is not None else None
     code = reason.code if reason is not None else "hub-not-asked"
     await connector.alarms.sound(AlarmKind.RECEIPT_LATE, late.mh, partner=late.partner, reason=code, at=now)
+
+
+async def _is_withheld(connector: Connector, row: CheckedRow, mh: str) -> bool:
+    """Return whether the hub signed that an addressee gets nothing: what it merely says silences no alarm."""
+    if row.row.released:
+        return False
+    directory = connector.directory
+    try:
+        proven = (await connector.client.proof(mh, row.row.to)).decision.proven
+        if proven is None:
+            return False
+        said = read_statement(Decision, verify_statement(proven, directory, typ=DECISION_TYP, now=None), directory)
+    except (DirectoryError, EncodingError, EnvelopeError, ExchangeError, SignatureError):
+        return False  # the next look asks again
+    return (said.hub, said.mh, said.to, said.rel) == (connector.hub, mh, row.row.to, ())
 
 
 # --- gaps ------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from connectors.kit.agency import Agency
 from connectors.kit.alarms import AlarmKind
 from connectors.kit.watch import watch_once
 from hub.protocol.errors import UnreachableError
-from hub.protocol.interface import DeliveryProof
+from hub.protocol.interface import DeliveryProof, Matrix
 from tests.support.agency import ScriptedSet, World, line_of, running_world, warning_draft
 from tests.support.content import ACTION
 
@@ -56,6 +56,25 @@ async def test_no_receipt_is_waited_for_where_nothing_was_released(world: World)
     world.now += 24 * HOUR
     await watch_once(customs.connector)
     assert [partner for _, partner, _ in await raised(customs)] == ["de-customs"]
+
+
+async def test_a_hub_that_only_says_that_it_withheld_hides_no_deadline(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customs = await world.open()
+    sent = await customs.send(warning_draft(), to=["de-customs"])
+    honest = line_of(customs).matrix
+
+    async def lie(mh: str) -> Matrix:
+        matrix = await honest(mh)
+        rows = [row.model_copy(update={"released": (), "state": "withheld"}) for row in matrix.rows]
+        return matrix.model_copy(update={"rows": tuple(rows)})
+
+    monkeypatch.setattr(line_of(customs), "matrix", lie)
+    world.now += 24 * HOUR
+    await watch_once(customs.connector)
+    (alarm,) = await customs.connector.alarms.raised()
+    assert (alarm.kind, alarm.about, alarm.partner) == (AlarmKind.RECEIPT_LATE, sent.mh, "de-customs")
 
 
 async def test_a_hub_that_is_away_hides_no_deadline(world: World) -> None:
