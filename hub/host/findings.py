@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from hub.protocol.errors import ValiseError
+from hub.protocol.errors import SetupError, ValiseError
 
 
 class Level(StrEnum):
@@ -54,13 +54,20 @@ def failed(findings: Iterable[Finding]) -> bool:
     return any(one.level is Level.FAILURE for one in findings)
 
 
+_NAMED: Final = "Put right what is named here."
+_MISSING: Final = "Put the file back; a backup has no passphrase, and the keystore only when that was asked for."
+
+
 def ask(check: str, question: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
     """Yield what a check finds; an error of ours or of the machine's ends that check and is its finding."""
     try:
         yield from question()
     except ValiseError as error:
         detail = f" ({error.detail})" if error.detail and error.detail != error.sentence else ""
-        yield fail(check, f"{error.code}{detail}", error.sentence)
+        remedy = _NAMED if isinstance(error, SetupError) else error.sentence  # its sentence points to the detail
+        yield fail(check, f"{error.code}{detail}", remedy)
+    except FileNotFoundError as error:
+        yield fail(check, f"{error.filename}: {error.strerror}", _MISSING)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         yield fail(check, f"{place}{error.strerror or error}", "Make the file or folder readable for this user.")

@@ -18,7 +18,7 @@ from hub.doctor import check_store, examine_hub
 from hub.host import line, machine
 from hub.host.findings import Finding, Level, as_text, ask, fail, failed, fine, warn
 from hub.host.line import Answer, check_certificate, check_hub
-from hub.protocol.errors import AnswerError, StoreError, UnreachableError
+from hub.protocol.errors import AnswerError, SetupError, StoreError, UnreachableError
 from hub.protocol.interface import HubFacts
 from hub.protocol.keyring import DAY, Keyring
 from tests.support.certificates import Authority
@@ -118,6 +118,16 @@ def test_a_secret_that_others_may_read(tmp_path: Path) -> None:
     assert only(machine.check_private("keys", file)).level is Level.OK
     missing = only(ask("keys", lambda: machine.check_private("keys", tmp_path / "no")))
     assert missing.level is Level.FAILURE
+    assert missing.remedy.startswith("Put the file back")
+
+
+def test_a_remedy_points_to_no_other_line() -> None:
+    def unset() -> Iterator[Finding]:
+        yield fine("keystore", "is there")
+        raise SetupError("set VALISE_PASSPHRASE")
+
+    _, wrong = ask("keystore", unset)
+    assert (wrong.text, wrong.remedy) == ("setup/invalid (set VALISE_PASSPHRASE)", "Put right what is named here.")
 
 
 def test_a_port_in_use_names_its_holder() -> None:
