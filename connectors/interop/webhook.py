@@ -6,7 +6,6 @@ All attributes stand in the body (structured mode), so the signature covers them
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import logging
@@ -48,7 +47,7 @@ def read_secret(file: Path) -> bytes:
     text = read_private(file, limit=_MAX_SECRET_FILE).decode("ascii", "replace").strip()
     try:
         secret = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:  # no base64, or no ASCII
         secret = b""
     if not text.startswith(_PREFIX) or not _SECRET[0] <= len(secret) <= _SECRET[1]:
         raise SetupError(f"{file}: not {_PREFIX} and base64 of {_SECRET[0]} to {_SECRET[1]} bytes")

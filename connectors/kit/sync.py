@@ -49,17 +49,26 @@ class Background:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.wait(_end_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def wait(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Return what a coroutine returns, or raise what it raises; an interrupt cancels it first."""
+        """Return what a coroutine returns, or raise what it raises; an interrupt, or the context's end, cancels it."""
         future: Future[_T] = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
         finally:
             future.cancel()  # nothing when it is done
+
+
+async def _end_others() -> None:
+    """End what other threads still wait for, so that none of them waits for ever."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 class SyncAgency:

@@ -327,7 +327,9 @@ async def test_an_address_where_nothing_listens_is_tried_again(
         assert [event.tries for event in await ledger.waiting("webhook")] == [1]
 
 
-@pytest.mark.parametrize("text", ["", "whsec_", "whsec_c2hvcnQ=", base64.b64encode(bytes(32)).decode(), "whsec_!!"])
+@pytest.mark.parametrize(
+    "text", ["", "whsec_", "whsec_c2hvcnQ=", base64.b64encode(bytes(32)).decode(), "whsec_!!", "whsec_\u00e4"]
+)
 def test_a_weak_or_misspelt_secret_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "secret"
     file.touch(0o600)

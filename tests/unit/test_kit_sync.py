@@ -1,8 +1,10 @@
 """The client without an event loop: it has every name of the other, it sends, and it leaves nothing running."""
 
+import asyncio
 import inspect
 import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from connectors.kit.agency import Agency
-from connectors.kit.sync import SyncAgency
+from connectors.kit.sync import Background, SyncAgency
 from hub.protocol.errors import NoAddresseeKeyError, ThreadError
 from tests.support.agency import running_world, warning_draft, with_partner
 
@@ -68,6 +70,28 @@ def test_several_threads_may_call_it(agency: SyncAgency) -> None:
     for thread in threads:
         thread.join()
     assert len(set(seen)) == 4
+
+
+def test_a_call_that_is_under_way_at_the_end_is_cancelled() -> None:
+    begun, ended = threading.Event(), threading.Event()
+    raised: list[BaseException] = []
+
+    async def never() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    def call(background: Background) -> None:
+        try:
+            background.wait(never())
+        except CancelledError as error:
+            raised.append(error)
+        ended.set()
+
+    with Background() as background:
+        threading.Thread(target=call, args=(background,), daemon=True).start()
+        assert begun.wait(10)
+    assert ended.wait(10)
+    assert len(raised) == 1
 
 
 def test_it_leaves_no_thread_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
