@@ -36,7 +36,8 @@ async def catch_up(connector: Connector) -> int:
     """Take over what the hub accepted from this agency and this store does not know; return how many messages.
 
     Raises:
-        AnswerError: the hub shows something that neither we nor it signed; nothing of it was adopted.
+        AnswerError: the hub shows something that neither we nor it signed, of which nothing was adopted, or keeps back
+            what it says that it accepted.
         ExchangeError, StaleDirectoryError: the hub cannot be asked, or the directory must be refreshed first.
     """
     adopted = 0
@@ -55,6 +56,8 @@ async def _catch_up_key(connector: Connector, kid: str) -> int:
             await _compare(connector, kid, answer.highest or 0)
             await _compare_mail(connector, answer.collected)
         if not answer.records:
+            if (answer.highest or 0) > last:
+                raise AnswerError("standing: a message is kept back")
             break
         for record in answer.records:
             message = _believe(connector, kid, record)

@@ -24,9 +24,10 @@ async def standing_of(exchange: Exchange, partner: str, *, kid: str, after: int)
     if kid.partition("#")[0] != partner:
         raise NotFoundError("key")
     store = exchange.store
+    highest = await store.highest(kid)  # first: whoever asks compares it with the records
     records = await store.own_messages(kid, after=after, limit=MAX_RECORDS)
     return StandingAnswer(
-        highest=await store.highest(kid),
+        highest=highest,
         records=tuple(
             OwnRecord(seq=one.seq, manifest=one.manifest, accept=parse_wire(Proven, one.accept), to=one.to)
             for one in records

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from connectors.kit.agency import Agency
+from connectors.kit.client import HubClient
+from connectors.kit.questions import ask_standing
 from connectors.kit.send import Addressing, advance, compose, hand_over
 from connectors.kit.standing import catch_up
 from hub.protocol.envelope import Proven
@@ -98,6 +100,26 @@ async def test_what_was_collected_and_lost_is_an_alarm(world: World, tmp_path: P
     customs = await world.open()
     await catch_up(customs.connector)
     assert await _kinds(customs) == ["mail-missing"]
+
+
+async def test_a_hub_that_keeps_back_what_it_accepted_lets_no_number_be_given_twice(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with AsyncExitStack() as process:
+        await world.open(stack=process)
+    _back_up(tmp_path)
+    async with AsyncExitStack() as process:
+        await (await world.open(stack=process)).send(warning_draft(), to=["de-customs"])
+    _restore(tmp_path)
+    customs = await world.open()
+
+    async def empty(client: HubClient, kid: str, *, after: int) -> StandingAnswer:
+        return (await ask_standing(client, kid, after=after)).model_copy(update={"records": ()})
+
+    monkeypatch.setattr("connectors.kit.standing.ask_standing", empty)
+    with pytest.raises(AnswerError):
+        await customs.send(warning_draft(), to=["de-customs"])
+    assert [entry.state for entry in await customs.outbox()] == ["waiting"], "no number was given"
 
 
 async def test_a_number_that_was_sealed_and_lost_is_an_alarm(world: World, tmp_path: Path) -> None:
