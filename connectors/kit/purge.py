@@ -55,7 +55,7 @@ async def purge_due(connector: Connector) -> Purged:
                 signed = await sign_state(connector, entry.mh, "purged")
             copies += await connector.inbox.purge(entry.digest, signed, at=now)
     drafts = await connector.outbox.purge(now=now)
+    await connector.outbox.scrub()  # always: an earlier call may have been cut off just before
     if copies or drafts:
-        await connector.outbox.scrub()
         _LOG.info(PURGED, copies, drafts)
     return Purged(copies, drafts)

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from connectors.kit.agency import Agency
 from connectors.kit.matrix import checked_matrix
 from connectors.kit.purge import kept_for, purge_due
 from connectors.kit.reading import read_draft
 from connectors.kit.receive import send_receipts
 from connectors.kit.threads import find_reference
-from hub.protocol.errors import PurgedError
+from hub.protocol.errors import PurgedError, StoreError
 from tests.support.agency import World, feedback_draft, running_world, warning_draft
 
 DAY = 86_400
@@ -97,3 +98,29 @@ def test_a_duty_that_is_stricter_than_the_mark_counts() -> None:
     assert kept_for(manifest, [decision("no-onward")]) == 90 * DAY
     assert kept_for(manifest, [decision("retention-days:30"), decision("retention-days:7", "no-onward")]) == 7 * DAY
     assert kept_for(manifest, [decision("retention-days:365")]) == 90 * DAY
+
+
+async def test_what_could_not_be_overwritten_at_once_is_overwritten_by_the_next_call(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customs = await world.open()
+    await customs.send(warning_draft(), to=["de-customs"])
+    world.now += 10 * 366 * 86_400
+    outbox, scrubbed = customs.connector.outbox, []
+    scrub = outbox.scrub
+
+    async def once_busy() -> None:
+        scrubbed.append(await purge_finished(customs))
+        if len(scrubbed) == 1:
+            raise StoreError("the write-ahead log is in use")
+        await scrub()
+
+    monkeypatch.setattr(outbox, "scrub", once_busy)
+    with pytest.raises(StoreError):
+        await purge_due(customs.connector)
+    assert (await purge_due(customs.connector)).drafts == 0
+    assert scrubbed == [True, True]
+
+
+async def purge_finished(agency: Agency) -> bool:
+    return all(entry.purged_at is not None for entry in await agency.outbox())
